@@ -1,0 +1,170 @@
+//! When a connection's token is to be refreshed, and how urgently: derived from what is known now, never from a chain of events.
+
+use chrono::{DateTime, Utc};
+
+/// What is known about a connection's token.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TokenView {
+    /// The grant lives and is not paused.
+    pub may_refresh: bool,
+    /// There is an access token.
+    pub has_access_token: bool,
+    /// When it ends.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// When it is to be refreshed.
+    pub refresh_at: Option<DateTime<Utc>>,
+    /// An earlier attempt's outcome is not known.
+    pub unknown: bool,
+    /// No attempt before.
+    pub not_before: Option<DateTime<Utc>>,
+}
+
+/// Why a token is refreshed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// It is about to end.
+    Due,
+    /// It ended before anybody refreshed it.
+    Expired,
+    /// There is none yet, or its end is not known.
+    NoToken,
+    /// An earlier attempt's outcome is not known.
+    Unknown,
+    /// Calendly refused it although it should live.
+    Rejected,
+    /// Somebody asked for it.
+    Requested,
+}
+
+impl Why {
+    /// The reason in the log.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Due => "due",
+            Self::Expired => "expired_while_down",
+            Self::NoToken => "no_access_token",
+            Self::Unknown => "unknown_outcome",
+            Self::Rejected => "rejected_by_calendly",
+            Self::Requested => "requested",
+        }
+    }
+
+    /// Which goes first when not all can: lower is sooner.
+    #[must_use]
+    pub fn urgency(self) -> u8 {
+        match self {
+            Self::Unknown => 0,
+            Self::Requested | Self::Rejected => 1,
+            Self::Expired | Self::NoToken => 2,
+            Self::Due => 3,
+        }
+    }
+}
+
+/// What to do about a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Nothing, until facts change.
+    Never,
+    /// Refresh it.
+    Now(Why),
+    /// Look again then.
+    At(DateTime<Utc>),
+}
+
+/// Decides. Due means at or before `now`, without a lower bound: what ended while nobody looked is due.
+#[must_use]
+pub fn next_refresh(view: &TokenView, now: DateTime<Utc>) -> Next {
+    if !view.may_refresh {
+        return Next::Never;
+    }
+    let (due_at, why) = match (view.expires_at, view.refresh_at) {
+        _ if view.unknown => (DateTime::<Utc>::MIN_UTC, Why::Unknown),
+        (Some(expires_at), Some(_)) if view.has_access_token && expires_at <= now => {
+            (expires_at, Why::Expired)
+        }
+        (Some(_), Some(refresh_at)) if view.has_access_token => (refresh_at, Why::Due),
+        _ => (DateTime::<Utc>::MIN_UTC, Why::NoToken),
+    };
+    let due_at = view.not_before.map_or(due_at, |not_before| due_at.max(not_before));
+    if due_at <= now { Next::Now(why) } else { Next::At(due_at) }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000, 0).unwrap() + TimeDelta::seconds(seconds)
+    }
+
+    fn view(expires: i64) -> TokenView {
+        TokenView {
+            may_refresh: true,
+            has_access_token: true,
+            expires_at: Some(at(expires)),
+            refresh_at: Some(at(expires - 900)),
+            ..TokenView::default()
+        }
+    }
+
+    #[test]
+    fn a_living_token_waits_for_its_time() {
+        assert_eq!(next_refresh(&view(7200), at(0)), Next::At(at(6300)));
+        assert_eq!(next_refresh(&view(7200), at(6300)), Next::Now(Why::Due));
+    }
+
+    /// PITFALLS 17: tokens that expired while the process was down.
+    #[test]
+    fn a_token_that_ended_years_ago_is_due() {
+        assert_eq!(next_refresh(&view(-100_000_000), at(0)), Next::Now(Why::Expired));
+    }
+
+    #[test]
+    fn without_a_token_or_an_expiry_it_is_due_at_once() {
+        let none = TokenView { may_refresh: true, ..TokenView::default() };
+        assert_eq!(next_refresh(&none, at(0)), Next::Now(Why::NoToken));
+        let mut no_expiry = view(0);
+        no_expiry.expires_at = None;
+        assert_eq!(next_refresh(&no_expiry, at(0)), Next::Now(Why::NoToken));
+    }
+
+    #[test]
+    fn an_unknown_outcome_is_tried_again_even_while_the_token_lives_but_not_before_its_time() {
+        let mut doubtful = view(7200);
+        doubtful.unknown = true;
+        assert_eq!(next_refresh(&doubtful, at(0)), Next::Now(Why::Unknown));
+        doubtful.not_before = Some(at(3));
+        assert_eq!(next_refresh(&doubtful, at(0)), Next::At(at(3)));
+    }
+
+    /// PITFALLS 12: dead tokens retried for ever.
+    #[test]
+    fn a_paused_or_refused_connection_is_left_alone() {
+        let mut refused = view(-1);
+        refused.may_refresh = false;
+        assert_eq!(next_refresh(&refused, at(0)), Next::Never);
+    }
+
+    proptest! {
+        #[test]
+        fn a_time_to_look_again_is_always_in_the_future(
+            expires in prop::option::of(-10_000_i64..10_000), lead in 0_i64..5_000, now in -10_000_i64..10_000,
+            not_before in prop::option::of(-10_000_i64..10_000), unknown: bool, has_access_token: bool,
+        ) {
+            let view = TokenView {
+                may_refresh: true, has_access_token, unknown,
+                expires_at: expires.map(at), refresh_at: expires.map(|e| at(e - lead)), not_before: not_before.map(at),
+            };
+            match next_refresh(&view, at(now)) {
+                Next::At(then) => prop_assert!(then > at(now)),
+                Next::Now(_) => prop_assert!(view.not_before.is_none_or(|n| n <= at(now))),
+                Next::Never => prop_assert!(false, "an active connection always has a next refresh"),
+            }
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! What the keeper decides: pure functions and types. No I/O, no clock, no async, no actors live here.
+//!
+//! A decision takes facts and the time and returns an enum; carrying it out is the business of `services`.
+
+pub mod backoff;
+pub mod decision;
+pub mod facts;
+pub mod grant;
+pub mod ids;
+pub mod intensity;
+pub mod outcome;
+pub mod rotation;
+pub mod scopes;
+pub mod secrets;
+pub mod slow_start;
+pub mod status;
+pub mod subscription;
+pub mod timeline;
+pub mod token;
+pub mod token_budget;

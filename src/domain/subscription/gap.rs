@@ -1,0 +1,72 @@
+//! Gaps: the time in which events may have been lost, and the early warning before one opens.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::Recorded;
+
+/// From when on events may have been lost when a subscription had to be made anew.
+///
+/// From the last good verification; for a disabled one, whose deliveries failed for up to a day before,
+/// from the earlier of that minus 24 h and `retry_started_at`; never before `connected_at`.
+#[must_use]
+pub fn gap_from(
+    verified_at: Option<DateTime<Utc>>,
+    disabled: bool,
+    retry_started_at: Option<DateTime<Utc>>,
+    connected_at: DateTime<Utc>,
+) -> DateTime<Utc> {
+    let Some(verified_at) = verified_at else { return connected_at };
+    let from = if disabled {
+        let day_before = verified_at - TimeDelta::hours(24);
+        retry_started_at.map_or(day_before, |retry| retry.min(day_before))
+    } else {
+        verified_at
+    };
+    from.max(connected_at)
+}
+
+/// Whether deliveries have begun to fail since the record was made: only a *change* says so, since the field may stay set.
+#[must_use]
+pub fn deliveries_failing(recorded: Option<&Recorded>, retry_started_at: Option<DateTime<Utc>>) -> bool {
+    match (recorded, retry_started_at) {
+        (Some(before), Some(now)) => before.retry_started_at != Some(now),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hour(hour: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000 + hour * 3600, 0).unwrap()
+    }
+
+    #[test]
+    fn a_missing_one_leaves_a_gap_since_the_last_good_verification() {
+        assert_eq!(gap_from(Some(hour(10)), false, None, hour(-99)), hour(10));
+    }
+
+    #[test]
+    fn a_disabled_one_leaves_a_gap_of_a_day_more_or_since_its_retries_began() {
+        assert_eq!(gap_from(Some(hour(10)), true, None, hour(-99)), hour(-14));
+        assert_eq!(gap_from(Some(hour(10)), true, Some(hour(-20)), hour(-99)), hour(-20));
+        assert_eq!(gap_from(Some(hour(10)), true, Some(hour(0)), hour(-99)), hour(-14));
+    }
+
+    #[test]
+    fn no_gap_reaches_behind_the_connection() {
+        assert_eq!(gap_from(Some(hour(10)), true, None, hour(5)), hour(5));
+        assert_eq!(gap_from(None, false, None, hour(5)), hour(5));
+    }
+
+    #[test]
+    fn only_a_change_of_retry_started_at_warns() {
+        let record = |retry| Recorded { uri: "s".into(), verified_at: None, retry_started_at: retry };
+        assert!(deliveries_failing(Some(&record(None)), Some(hour(1))));
+        assert!(deliveries_failing(Some(&record(Some(hour(0)))), Some(hour(1))));
+        assert!(!deliveries_failing(Some(&record(Some(hour(1)))), Some(hour(1))));
+        assert!(!deliveries_failing(Some(&record(Some(hour(1)))), None));
+        assert!(!deliveries_failing(None, Some(hour(1))));
+    }
+}

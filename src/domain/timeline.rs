@@ -1,0 +1,97 @@
+//! What is written down about a connection: one entry for each thing that happened to it.
+
+use chrono::{DateTime, Utc};
+
+use super::ids::ConnectionId;
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal),* $(,)?) => {
+        /// The kinds of entries; the names are fixed, more may come.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Kind { $($(#[$doc])* $variant),* }
+
+        impl Kind {
+            /// Every kind.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The fixed name.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name),* }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// A new grant was given.
+    Connected = "connected",
+    /// A grant took the place of an older one.
+    Replaced = "replaced",
+    /// The connection was deleted.
+    Disconnected = "disconnected",
+    /// A rotation was kept.
+    Refreshed = "refreshed",
+    /// A refresh did not succeed; it will be tried again.
+    RefreshFailed = "refresh_failed",
+    /// Refused after an unknown outcome.
+    RotationLost = "rotation_lost",
+    /// Refused by the user or Calendly.
+    Revoked = "revoked",
+    /// Refused at its first refresh.
+    DeadOnArrival = "dead_on_arrival",
+    /// The answer of a replaced or deleted grant came late; its pair was revoked.
+    Superseded = "superseded",
+    /// An answer that was odd but usable, or of another user.
+    OddAnswer = "odd_answer",
+    /// The subscription is there and right.
+    WebhookFound = "webhook_found",
+    /// There was none.
+    WebhookCreated = "webhook_created",
+    /// It was disabled or another than wanted.
+    WebhookReplaced = "webhook_replaced",
+    /// A duplicate or an old one was removed.
+    WebhookDeleted = "webhook_deleted",
+    /// Calendly refuses subscriptions.
+    WebhookUnavailable = "webhook_unavailable",
+    /// Deliveries are failing now.
+    DeliveriesFailing = "deliveries_failing",
+    /// Events may have been lost from here on.
+    GapOpened = "gap_opened",
+    /// The actor failed and was started again.
+    Restarted = "restarted",
+    /// Too many restarts.
+    Quarantined = "quarantined",
+    /// Tried again after quarantine.
+    Released = "released",
+    /// Somebody paused it.
+    Paused = "paused",
+    /// Somebody resumed it.
+    Resumed = "resumed",
+}
+
+/// One entry. `text` is a sentence for people; `detail` is JSON for programs and holds no secret.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Whose.
+    pub connection: ConnectionId,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// What kind.
+    pub kind: Kind,
+    /// A sentence.
+    pub text: String,
+    /// More, as an object.
+    pub detail: serde_json::Value,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_distinct() {
+        let names: std::collections::HashSet<_> = Kind::ALL.iter().map(|kind| kind.as_str()).collect();
+        assert_eq!(names.len(), Kind::ALL.len());
+    }
+}

@@ -1,0 +1,252 @@
+//! What services are written against: time, chance, Calendly and the store as traits. Adapters implement them, nothing here does I/O.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use crate::domain::facts::{Quarantined, WebhookFact};
+use crate::domain::grant::{Connection, NewGrant, Put};
+use crate::domain::ids::ConnectionId;
+use crate::domain::outcome::Outcome;
+use crate::domain::rotation::{ClaimRequest, Claimed, Commit, Committed, Refuse, Release};
+use crate::domain::secrets::{AccessToken, RefreshToken};
+use crate::domain::subscription::{Found, Owner, Recorded};
+use crate::domain::timeline::Entry;
+
+/// What time it is.
+pub trait Clock: Send + Sync {
+    /// The wall clock.
+    fn now(&self) -> DateTime<Utc>;
+    /// Time since some fixed start that counts suspend, unlike a monotonic clock.
+    fn boot(&self) -> Duration;
+}
+
+/// Chance, passed in so that a test can repeat it.
+pub trait Jitter: Send + Sync {
+    /// Evenly between 0 (included) and 1 (excluded).
+    fn draw(&self) -> f64;
+}
+
+/// Calendly's OAuth server. Neither call follows a redirect or is resent by any layer below.
+#[async_trait]
+pub trait TokenEndpoint: Send + Sync {
+    /// Sends the refresh token, once.
+    async fn refresh(&self, token: &RefreshToken) -> Outcome;
+    /// Ends the grant that the token belongs to. Also fine where the token is not known.
+    ///
+    /// # Errors
+    /// Where Calendly could not be asked or refused.
+    async fn revoke(&self, token: &RefreshToken) -> Result<(), ApiError>;
+}
+
+/// Who asks: the token, and the user whose rate limit it counts against.
+#[derive(Clone, Copy, Debug)]
+pub struct Caller<'a> {
+    /// The user's URI, or the connection's id while that is not known.
+    pub rate_key: &'a str,
+    /// What authorizes the call.
+    pub token: &'a AccessToken,
+}
+
+/// The user behind a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Me {
+    /// The user's URI.
+    pub user: String,
+    /// The organization's URI.
+    pub organization: String,
+}
+
+/// A subscription to be made.
+#[derive(Clone, Debug)]
+pub struct NewSubscription<'a> {
+    /// Whose.
+    pub owner: &'a Owner,
+    /// Where to.
+    pub callback_url: &'a str,
+    /// Which events.
+    pub events: &'a BTreeSet<String>,
+}
+
+/// Calendly's webhook subscriptions.
+#[async_trait]
+pub trait Subscriptions: Send + Sync {
+    /// `GET /users/me`.
+    ///
+    /// # Errors
+    /// By class; so for all calls here.
+    async fn me(&self, caller: Caller<'_>) -> Result<Me, ApiError>;
+    /// Every page, or an error: a list is complete or it is none.
+    async fn list(&self, caller: Caller<'_>, owner: &Owner) -> Result<Vec<Found>, ApiError>;
+    /// One by its URI; [`ApiErrorClass::NotFound`] where it is gone.
+    async fn get(&self, caller: Caller<'_>, uri: &str) -> Result<Found, ApiError>;
+    /// Makes one.
+    async fn create(&self, caller: Caller<'_>, new: &NewSubscription<'_>) -> Result<Found, ApiError>;
+    /// Deletes one; fine where it is gone already.
+    async fn delete(&self, caller: Caller<'_>, uri: &str) -> Result<(), ApiError>;
+}
+
+/// A call of the API that failed, by what the caller does about it.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{what}: {detail}")]
+pub struct ApiError {
+    /// Decides what follows.
+    pub class: ApiErrorClass,
+    /// The call, as in `list webhook subscriptions`.
+    pub what: &'static str,
+    /// Status, title, message and details, without secrets.
+    pub detail: String,
+}
+
+/// What to do about a failed call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ApiErrorClass {
+    /// 401: refresh once, then again.
+    Unauthenticated,
+    /// 403 with the scopes that are missing.
+    InsufficientScope(Vec<String>),
+    /// 403: plan or role.
+    PermissionDenied,
+    /// 404.
+    NotFound,
+    /// 409.
+    AlreadyExists,
+    /// 400 and other refusals of what was asked: our configuration.
+    InvalidRequest,
+    /// 429: wait.
+    Throttled(Option<Duration>),
+    /// Not reached, 5xx, cut short: try again later.
+    Unavailable,
+    /// Answered with something that is not Calendly's.
+    Unreadable,
+}
+
+/// A failure of the store.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Not reachable, too slow, or shutting down: try again later. A write may have happened.
+    #[error("the database is not available: {0}")]
+    Unavailable(String),
+    /// The database refused this very row: trying again does not help.
+    #[error("the database refused the row: {0}")]
+    Refused(String),
+    /// What is stored cannot be read: wrong key, damage, another version.
+    #[error("{0}")]
+    Unreadable(String),
+}
+
+/// Connections loaded from the store.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// In order of their ids.
+    pub connections: Vec<Connection>,
+    /// Those whose tokens no configured key opens.
+    pub unreadable: Vec<ConnectionId>,
+    /// Where the next page begins; `None` at the end.
+    pub next: Option<ConnectionId>,
+}
+
+/// Rows changed by grants, deletions and pauses since a marker.
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// Ask from here next time.
+    pub marker: i64,
+    /// As they are now.
+    pub present: Vec<Connection>,
+    /// Deleted ones.
+    pub gone: Vec<ConnectionId>,
+}
+
+/// Whether this keeper is the one that works.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lock {
+    /// It is, and may start exchanges after `exchange_in` (zero: now).
+    Ours {
+        /// Time left of the hold before the first exchange.
+        exchange_in: Duration,
+    },
+    /// Another one is: stand by.
+    Theirs {
+        /// Who, as far as known.
+        holder: String,
+    },
+}
+
+/// Time in which events may have been lost.
+#[derive(Clone, Debug)]
+pub struct Gap {
+    /// Whose.
+    pub connection: ConnectionId,
+    /// From when on.
+    pub from: DateTime<Utc>,
+    /// When it was found and repaired.
+    pub opened_at: DateTime<Utc>,
+    /// Machine-readable.
+    pub reason: String,
+}
+
+/// The keeper's memory that outlives it. Every operation runs to its end even when its caller goes away.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// `sqlite`, `postgres` or `memory`.
+    fn backend(&self) -> &'static str;
+
+    /// Living connections after `after` in order of id, `limit` at most.
+    ///
+    /// # Errors
+    /// Where the database does not answer; so for all operations here.
+    async fn page(&self, after: Option<&ConnectionId>, limit: usize) -> Result<Page, StoreError>;
+    /// One living connection.
+    async fn get(&self, id: &ConnectionId) -> Result<Option<Connection>, StoreError>;
+    /// The marker of the latest grant, deletion or pause, cheaply.
+    async fn change_marker(&self) -> Result<i64, StoreError>;
+    /// What changed after `marker`, `limit` rows at most; call again until the marker stands still.
+    async fn changes(&self, marker: i64, limit: usize) -> Result<Changes, StoreError>;
+
+    /// Decides about each offered grant and stores what is new; with `dry_run` only decides. Answers in order.
+    async fn put(&self, grants: Vec<NewGrant>, dry_run: bool) -> Result<Vec<Put>, StoreError>;
+    /// Leaves a tombstone: tokens erased, the generation and the fingerprints kept. False where there was none.
+    async fn delete(&self, id: &ConnectionId, at: DateTime<Utc>) -> Result<bool, StoreError>;
+    /// Sets or ends a pause, which no rotation touches. False where there is no such connection.
+    async fn pause(&self, id: &ConnectionId, since: Option<DateTime<Utc>>) -> Result<bool, StoreError>;
+
+    /// `None`: somebody else is at it, or the facts have changed.
+    async fn claim(&self, request: ClaimRequest<'_>) -> Result<Option<Claimed>, StoreError>;
+    /// Durable when it returns.
+    async fn commit(&self, commit: Commit) -> Result<Committed, StoreError>;
+    /// False where the claim was not there any more.
+    async fn release(&self, release: Release) -> Result<bool, StoreError>;
+    /// False where the row has moved on.
+    async fn refuse(&self, refuse: Refuse) -> Result<bool, StoreError>;
+
+    /// Notes how the webhook of these connections stands.
+    async fn save_webhook(&self, ids: Vec<ConnectionId>, fact: WebhookFact) -> Result<(), StoreError>;
+    /// Fills in whose connection it is, where that was not known.
+    async fn learn_user(&self, id: &ConnectionId, me: Me) -> Result<(), StoreError>;
+    /// Parks or releases.
+    async fn quarantine(&self, id: &ConnectionId, parked: Option<Quarantined>) -> Result<(), StoreError>;
+
+    /// What was last recorded about an owner's subscription for a callback URL (without version).
+    async fn subscription(&self, owner: &Owner, callback: &str) -> Result<Option<Recorded>, StoreError>;
+    /// Records it; `None` forgets it.
+    async fn record_subscription(
+        &self,
+        owner: &Owner,
+        callback: &str,
+        record: Option<Recorded>,
+    ) -> Result<(), StoreError>;
+    /// A row in the ledger of gaps, which only a counted backfill closes.
+    async fn open_gap(&self, gap: Gap) -> Result<(), StoreError>;
+
+    /// Writes entries into the timeline.
+    async fn record(&self, entries: Vec<Entry>) -> Result<(), StoreError>;
+    /// The latest entries of a connection, newest first.
+    async fn timeline(&self, id: &ConnectionId, limit: usize) -> Result<Vec<Entry>, StoreError>;
+
+    /// Takes or keeps the keeper lock; to be called every few seconds.
+    async fn keep_lock(&self) -> Result<Lock, StoreError>;
+    /// Gives the keeper lock up; `clean` where nothing is in flight and nothing uncommitted.
+    async fn unlock(&self, clean: bool) -> Result<(), StoreError>;
+}
