@@ -1,1 +1,1 @@
-
+//! Keeps every Calendly connection of an application alive. `main` and `cli` wire what is here.
