@@ -1,4 +1,4 @@
-//! Keeps every Calendly connection of an application alive.
+//! Keeps every Calendly connection of an application alive. `main` and `cli` wire what is here.
 
 pub mod domain;
 pub mod ports;
