@@ -1,4 +1,5 @@
 //! Keeps every Calendly connection of an application alive. `main` and `cli` wire what is here.
 
+pub mod config;
 pub mod domain;
 pub mod ports;

@@ -1,0 +1,119 @@
+//! The settings as values, section by section. Whoever needs one is given it; nobody but `cli` and `main` reads `Config`.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::database::DatabaseUrl;
+use super::key::EncryptionKey;
+use super::problem::{ConfigError, Problem};
+use crate::domain::secrets::{ClientSecret, SigningKey};
+use crate::domain::subscription::Scope;
+use crate::domain::subscription::callback::CallbackTemplate;
+
+/// `[calendly]`: the application and where Calendly is. URLs end without a slash.
+#[derive(Clone, Debug)]
+pub struct Calendly {
+    /// Needed by `run` alone: see [`Calendly::client`].
+    pub client_id: Option<String>,
+    /// Needed by `run` alone.
+    pub client_secret: Option<ClientSecret>,
+    /// The OAuth server.
+    pub auth_url: String,
+    /// The API.
+    pub api_url: String,
+    /// The token endpoint, worked out where it is not given.
+    pub token_url: String,
+    /// For every call but a refresh.
+    pub request_timeout: Duration,
+    /// For the answer to a refresh.
+    pub token_timeout: Duration,
+}
+
+impl Calendly {
+    /// The OAuth client, for commands that speak with Calendly.
+    ///
+    /// # Errors
+    /// Names what is missing.
+    pub fn client(&self) -> Result<(&str, &ClientSecret), ConfigError> {
+        let missing = |key: &str, remedy: &str| Problem {
+            key: key.into(),
+            value: None,
+            origin: None,
+            what: "is missing".into(),
+            remedy: remedy.into(),
+        };
+        match (&self.client_id, &self.client_secret) {
+            (Some(id), Some(secret)) => Ok((id, secret)),
+            (id, secret) => Err(ConfigError(
+                [
+                    id.is_none().then(|| {
+                        missing("calendly.client_id", "copy it from the application's page at developer.calendly.com")
+                    }),
+                    secret.is_none().then(|| {
+                        missing(
+                            "calendly.client_secret",
+                            "name its file by calendly.client_secret_file, or set KEEPER__CALENDLY__CLIENT_SECRET",
+                        )
+                    }),
+                ]
+                .into_iter()
+                .flatten()
+                .collect(),
+            )),
+        }
+    }
+}
+
+/// `[database]`.
+#[derive(Clone, Debug)]
+pub struct Database {
+    /// Where it is.
+    pub url: DatabaseUrl,
+    /// Of the pool.
+    pub max_connections: u32,
+}
+
+/// `[encryption]`: what was configured; [`super::key_file::resolve`] says which keys that makes.
+#[derive(Clone, Debug)]
+pub struct Encryption {
+    /// The first encrypts, all decrypt. Empty where none is configured.
+    pub keys: Vec<EncryptionKey>,
+    /// Where more are.
+    pub key_file: Option<PathBuf>,
+}
+
+/// `[webhook]`.
+#[derive(Clone, Debug)]
+pub struct Webhook {
+    /// `None`: the keeper keeps tokens only.
+    pub callback: Option<CallbackTemplate>,
+    /// For whose events.
+    pub scope: Scope,
+    /// Never empty.
+    pub events: BTreeSet<String>,
+    /// Newest first; may be empty.
+    pub signing_keys: Vec<SigningKey>,
+    /// Before jitter.
+    pub verify_every: Duration,
+    /// Callback URLs whose subscriptions are removed.
+    pub retire_urls: Vec<String>,
+}
+
+/// `[log]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Log {
+    /// How a line looks.
+    pub format: LogFormat,
+    /// How often the supervisor sums up.
+    pub status_every: Duration,
+}
+
+/// How a line of the log looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One object a line.
+    Json,
+}
