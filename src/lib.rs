@@ -1,4 +1,10 @@
-//! Keeps every Calendly connection of an application alive.
+//! Keeps every Calendly connection of an application alive: tokens refreshed before they expire, webhook
+//! subscriptions repaired, one supervised actor a connection.
 
+pub mod clock;
 pub mod domain;
 pub mod ports;
+pub mod registry;
+pub mod runtime;
+pub mod services;
+pub mod shutdown;

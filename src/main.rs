@@ -1,1 +1,3 @@
+//! Start and exit codes; everything else is in the library.
+
 fn main() {}

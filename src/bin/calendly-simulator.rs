@@ -1,1 +1,3 @@
+//! A local Calendly on a port of its own, for trying things out.
+
 fn main() {}

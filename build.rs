@@ -1,0 +1,59 @@
+//! Tells the tests what this machine offers: `cfg(has_shared)`, `cfg(has_postgres)`, `KEEPER_POSTGRES_BIN`.
+//!
+//! Watching a path that is not there would compile the crate anew every time, so only what exists is watched:
+//! of PostgreSQL the package database too, which an installation changes. `touch build.rs` for anything else.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+/// Debian keeps the server's binaries off the path, one folder a major version.
+const DEBIAN: &str = "/usr/lib/postgresql";
+const BIN_VARIABLE: &str = "KEEPER_TEST_POSTGRES_BIN";
+const REFERENCE: &str = "../shared/reference";
+
+fn main() {
+    println!("cargo::rustc-check-cfg=cfg(has_shared, has_postgres)");
+    println!("cargo::rerun-if-env-changed={BIN_VARIABLE}");
+    println!("cargo::rerun-if-env-changed=PATH");
+    for watched in ["build.rs", DEBIAN, "/var/lib/dpkg/status", REFERENCE] {
+        if Path::new(watched).exists() {
+            println!("cargo::rerun-if-changed={watched}");
+        }
+    }
+    if Path::new(REFERENCE).exists() {
+        println!("cargo::rustc-cfg=has_shared");
+    }
+    if let Some(bin) = postgres_bin() {
+        println!("cargo::rustc-cfg=has_postgres");
+        println!("cargo::rustc-env=KEEPER_POSTGRES_BIN={}", bin.display());
+    }
+}
+
+/// The folder with PostgreSQL's server binaries: the one that was named, else Debian's newest, else on the path.
+fn postgres_bin() -> Option<PathBuf> {
+    if let Some(named) = env::var_os(BIN_VARIABLE).map(PathBuf::from) {
+        if !holds_server(&named) {
+            println!("cargo::error={BIN_VARIABLE}={}: no initdb and postgres in there", named.display());
+        }
+        return Some(named);
+    }
+    let mut versions: Vec<(u32, PathBuf)> = Path::new(DEBIAN)
+        .read_dir()
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path().join("bin"))))
+        .filter(|(_, bin)| holds_server(bin))
+        .collect();
+    versions.sort();
+    if let Some((_, bin)) = versions.pop() {
+        return Some(bin);
+    }
+    env::split_paths(&env::var_os("PATH")?)
+        .filter_map(|folder| folder.join("initdb").canonicalize().ok()?.parent().map(Path::to_path_buf))
+        .find(|bin| holds_server(bin))
+}
+
+fn holds_server(bin: &Path) -> bool {
+    bin.join("initdb").is_file() && bin.join("postgres").is_file()
+}

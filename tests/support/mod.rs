@@ -1,0 +1,11 @@
+//! What the integration tests share. Each test binary compiles this for itself and uses a part of it.
+#![allow(dead_code, reason = "no test binary uses all of it")]
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a helper that cannot do its work fails the test that called it"
+)]
+
+pub(crate) mod postgres;
+pub(crate) mod wait;
