@@ -1,6 +1,7 @@
 //! Keeps every Calendly connection of an application alive: tokens refreshed before they expire, webhook
 //! subscriptions repaired, one supervised actor a connection.
 
+pub mod actors;
 pub mod clock;
 pub mod domain;
 pub mod ports;

@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::lock;
 use crate::domain::decision::TokenView;
 use crate::domain::facts::{Facts, GrantFact, Quarantined, Refusal, WebhookFact};
-use crate::domain::grant::Connection;
+use crate::domain::grant::{Connection, OpenClaim};
 use crate::domain::ids::{ConnectionId, Generation, GrantId};
 use crate::domain::rotation::Commit;
 use crate::domain::secrets::AccessToken;
@@ -27,6 +27,7 @@ pub struct Cell {
     state: Mutex<State>,
     id: ConnectionId,
     wake_at: AtomicI64,
+    verify_at: AtomicI64,
     restarts: AtomicU32,
 }
 
@@ -35,7 +36,9 @@ struct State {
     row: Connection,
     /// Where between 0 and 1 this pair's refresh time lies in its spread; drawn for each pair.
     jitter: f32,
+    /// The generation whose access token Calendly refused, and how many in a row it refused.
     rejected: Option<Generation>,
+    rejections: u32,
     deleted: bool,
     shown: Option<Status>,
 }
@@ -72,8 +75,16 @@ impl Cell {
     pub fn new(row: Connection) -> Self {
         Self {
             id: row.id.clone(),
-            state: Mutex::new(State { row, jitter: 0.5, rejected: None, deleted: false, shown: None }),
+            state: Mutex::new(State {
+                row,
+                jitter: 0.5,
+                rejected: None,
+                rejections: 0,
+                deleted: false,
+                shown: None,
+            }),
             wake_at: AtomicI64::new(i64::MAX),
+            verify_at: AtomicI64::new(i64::MIN),
             restarts: AtomicU32::new(0),
         }
     }
@@ -106,6 +117,7 @@ impl Cell {
             expires_at: row.expires_at,
             refresh_at: row.expires_at.map(|at| refresh_at(at, row.lifetime, f64::from(state.jitter))),
             unknown: row.unknown_since.is_some() || row.claim.is_some(),
+            rejected: state.rejected == Some(row.generation),
             not_before: row.next_attempt_at,
         }
     }
@@ -176,7 +188,13 @@ impl Cell {
     }
 
     /// A claim ended without a pair.
-    pub fn released(&self, grant: GrantId, unknown_since: Option<DateTime<Utc>>, attempts: u32, next: DateTime<Utc>) {
+    pub fn released(
+        &self,
+        grant: GrantId,
+        unknown_since: Option<DateTime<Utc>>,
+        attempts: u32,
+        next: DateTime<Utc>,
+    ) {
         let mut state = lock(&self.state);
         if state.row.grant_id == grant {
             state.row.claim = None;
@@ -184,6 +202,11 @@ impl Cell {
             state.row.attempts = attempts;
             state.row.next_attempt_at = Some(next);
         }
+    }
+
+    /// A claim that the store shows: to be taken over by the next attempt, if it is dead.
+    pub fn found_claim(&self, claim: Option<OpenClaim>) {
+        lock(&self.state).row.claim = claim;
     }
 
     /// No attempt before `next`, for a reason that says nothing about the token.
@@ -201,13 +224,24 @@ impl Cell {
     }
 
     /// Calendly refused this generation's access token. True the first time.
-    pub fn reject(&self, generation: Generation) -> bool {
+    ///
+    /// One refresh follows at once; where the fresh token is refused too, each next one waits twice as long.
+    pub fn reject(&self, generation: Generation, now: DateTime<Utc>) -> bool {
         let mut state = lock(&self.state);
         let first = state.row.generation == generation && state.rejected != Some(generation);
         if first {
             state.rejected = Some(generation);
+            state.rejections += 1;
+            if state.rejections > 1 {
+                state.row.next_attempt_at = Some(now + rest_after(state.rejections));
+            }
         }
         first
+    }
+
+    /// Calendly accepted the token.
+    pub fn accepted(&self) {
+        lock(&self.state).rejections = 0;
     }
 
     /// Whether this generation's access token was refused.
@@ -276,6 +310,17 @@ impl Cell {
         DateTime::from_timestamp_millis(self.wake_at.load(Ordering::Relaxed))
     }
 
+    /// When its subscription is to be verified next; `None`: at once.
+    pub fn set_verify_at(&self, at: Option<DateTime<Utc>>) {
+        self.verify_at.store(at.map_or(i64::MIN, |at| at.timestamp_millis()), Ordering::Relaxed);
+    }
+
+    /// The same.
+    #[must_use]
+    pub fn verify_at(&self) -> Option<DateTime<Utc>> {
+        DateTime::from_timestamp_millis(self.verify_at.load(Ordering::Relaxed))
+    }
+
     /// One more restart of its actor.
     pub fn count_restart(&self) {
         self.restarts.fetch_add(1, Ordering::Relaxed);
@@ -286,6 +331,11 @@ impl Cell {
     pub fn restarts(&self) -> u32 {
         self.restarts.load(Ordering::Relaxed)
     }
+}
+
+/// A minute after the second refused token in a row, doubling to an hour.
+fn rest_after(rejections: u32) -> TimeDelta {
+    TimeDelta::minutes(1_i64.checked_shl(rejections.saturating_sub(2)).unwrap_or(60).clamp(1, 60))
 }
 
 fn fill(known: &mut Option<Box<str>>, said: Option<&str>) {

@@ -84,8 +84,8 @@ fn a_rejected_or_foreign_or_nearly_ended_token_is_not_used() {
     let cell = Cell::new(row(1, 0, 5));
     assert_eq!(cell.living(at(0)).unwrap().generation, Generation(5));
     assert!(cell.living(at(7198)).is_none());
-    assert!(cell.reject(Generation(5)));
-    assert!(!cell.reject(Generation(5)), "once a generation");
+    assert!(cell.reject(Generation(5), at(0)));
+    assert!(!cell.reject(Generation(5), at(0)), "once a generation");
     assert!(cell.living(at(0)).is_none());
     cell.keep(&commit(1, 6), 0.5);
     assert!(cell.living(at(0)).is_some());
@@ -110,4 +110,20 @@ fn quarantine_takes_no_token_away() {
     let cell = Cell::new(row(1, 0, 5));
     cell.set_quarantined(Some(Quarantined { reason: "panic".into(), since: at(1) }));
     assert!(cell.living(at(2)).is_some());
+}
+
+/// A 401 leads to one refresh for its generation, never to a loop.
+#[test]
+fn a_fresh_token_that_is_refused_too_waits_longer_each_time() {
+    let cell = Cell::new(row(1, 0, 5));
+    let mut waits = vec![];
+    for generation in 5..10 {
+        assert!(cell.reject(Generation(generation), at(0)));
+        waits.push(cell.token_view().not_before.map(|then| (then - at(0)).num_minutes()));
+        cell.keep(&commit(1, generation + 1), 0.5);
+    }
+    assert_eq!(waits, [None, Some(1), Some(2), Some(4), Some(8)]);
+    cell.accepted();
+    assert!(cell.reject(Generation(10), at(0)));
+    assert_eq!(cell.token_view().not_before, None);
 }

@@ -37,9 +37,7 @@ impl InFlight {
     #[must_use]
     pub fn end_of(&self, id: &ConnectionId) -> Option<impl Future<Output = ()> + Send + 'static> {
         let mut wait = lock(&self.0).get(id)?.clone();
-        Some(async move {
-            while wait.changed().await.is_ok() {}
-        })
+        Some(async move { while wait.changed().await.is_ok() {} })
     }
 
     /// How many are under way.

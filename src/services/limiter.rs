@@ -22,6 +22,7 @@ struct State {
     slow_start: SlowStart,
     under_way: usize,
     held: bool,
+    gated: bool,
     closed: bool,
     waiting: BTreeMap<Rank, oneshot::Sender<Permit>>,
     sequence: u64,
@@ -44,6 +45,7 @@ impl Limiter {
                 slow_start: SlowStart::new(max),
                 under_way: 0,
                 held: false,
+                gated: false,
                 closed: false,
                 waiting: BTreeMap::new(),
                 sequence: 0,
@@ -74,7 +76,7 @@ impl Limiter {
         loop {
             let next = {
                 let mut state = lock(&self.state);
-                let free = !state.held && state.under_way < state.slow_start.allowed();
+                let free = !state.held && !state.gated && state.under_way < state.slow_start.allowed();
                 let Some((_, next)) = free.then(|| state.waiting.pop_first()).flatten() else { return };
                 state.under_way += 1;
                 next
@@ -87,7 +89,8 @@ impl Limiter {
     pub fn admit_probe(self: &Arc<Self>) -> bool {
         let next = {
             let mut state = lock(&self.state);
-            let Some((_, next)) = state.waiting.pop_first() else { return false };
+            let next = if state.gated { None } else { state.waiting.pop_first() };
+            let Some((_, next)) = next else { return false };
             state.under_way += 1;
             next
         };
@@ -110,6 +113,12 @@ impl Limiter {
     /// The fault is over: slow start.
     pub fn resume(self: &Arc<Self>) {
         lock(&self.state).held = false;
+        self.admit();
+    }
+
+    /// Whether this keeper may exchange at all: not before the keeper lock is held, and for long enough.
+    pub fn gate(self: &Arc<Self>, closed: bool) {
+        lock(&self.state).gated = closed;
         self.admit();
     }
 

@@ -228,7 +228,8 @@ mod tests {
         let now = DateTime::UNIX_EPOCH;
         let grace = Duration::from_secs(5);
         assert!(faults.refusal_stands(&id(1), now, grace).await);
-        let (stands, ()) = tokio::join!(faults.refusal_stands(&id(2), now, grace), async { faults.succeeded(now) });
+        let (stands, ()) =
+            tokio::join!(faults.refusal_stands(&id(2), now, grace), async { faults.succeeded(now) });
         assert!(stands);
     }
 

@@ -37,7 +37,13 @@ impl Timeline {
     }
 
     /// Notes what happened. `detail` holds no secret.
-    pub fn note(&self, connection: &ConnectionId, kind: Kind, text: impl Into<String>, detail: serde_json::Value) {
+    pub fn note(
+        &self,
+        connection: &ConnectionId,
+        kind: Kind,
+        text: impl Into<String>,
+        detail: serde_json::Value,
+    ) {
         let entry =
             Entry { connection: connection.clone(), at: self.clock.now(), kind, text: text.into(), detail };
         if self.entries.try_send(entry).is_err() {
