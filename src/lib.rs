@@ -9,3 +9,4 @@ pub mod registry;
 pub mod runtime;
 pub mod services;
 pub mod shutdown;
+pub mod store;

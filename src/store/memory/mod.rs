@@ -1,0 +1,258 @@
+//! The store without a database, for tests: exactly what the databases do, and faults at the turn of a switch.
+//!
+//! Clones share what they hold, as two keepers share a database.
+
+mod state;
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use self::state::State;
+use super::clean;
+use super::time::stored;
+use crate::domain::facts::{Quarantined, WebhookFact};
+use crate::domain::grant::{Connection, NewGrant, Put};
+use crate::domain::ids::{ConnectionId, InstanceId};
+use crate::domain::rotation::{ClaimRequest, Claimed, Commit, Committed, Refuse, Release};
+use crate::domain::subscription::{Owner, Recorded};
+use crate::domain::timeline::Entry;
+use crate::ports::{Changes, Gap, Lock, Me, Page, Store, StoreError};
+
+/// A [`Store`] that holds everything in memory.
+#[derive(Clone, Default)]
+pub struct MemoryStore {
+    inner: Arc<Mutex<Inner>>,
+}
+
+#[derive(Default)]
+struct Inner {
+    state: State,
+    unavailable: bool,
+    commits_to_fail: usize,
+    answers_to_lose: usize,
+    refused: HashSet<ConnectionId>,
+}
+
+impl MemoryStore {
+    /// An empty one.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// With `false` every operation fails as if the database were down, until it is `true` again.
+    pub fn set_available(&self, available: bool) {
+        self.inner().unavailable = !available;
+    }
+
+    /// The next `count` commits fail and change nothing.
+    pub fn fail_commits(&self, count: usize) {
+        self.inner().commits_to_fail = count;
+    }
+
+    /// The next `count` commits are kept, but their callers get [`StoreError::Unavailable`].
+    pub fn lose_commit_answers(&self, count: usize) {
+        self.inner().answers_to_lose = count;
+    }
+
+    /// Every commit for this connection is refused from now on.
+    pub fn refuse_commits_of(&self, id: ConnectionId) {
+        self.inner().refused.insert(id);
+    }
+
+    /// What [`Store::keep_lock`] answers from now on; without it, ours.
+    pub fn set_lock(&self, lock: Lock) {
+        self.inner().state.lock = Some(lock);
+    }
+
+    /// Takes the store back to an earlier state, as a failover or a restored backup does.
+    pub fn restore(&self, snapshot: &MemorySnapshot) {
+        self.inner().state = snapshot.0.clone();
+    }
+
+    /// The present state, for [`MemoryStore::restore`].
+    #[must_use]
+    pub fn snapshot(&self) -> MemorySnapshot {
+        MemorySnapshot(self.inner().state.clone())
+    }
+
+    /// Every gap opened so far.
+    #[must_use]
+    pub fn gaps(&self) -> Vec<Gap> {
+        self.inner().state.gaps.clone()
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn available(&self) -> Result<MutexGuard<'_, Inner>, StoreError> {
+        let inner = self.inner();
+        if inner.unavailable { Err(switched_off()) } else { Ok(inner) }
+    }
+}
+
+/// What a [`MemoryStore`] held at one moment.
+#[derive(Clone)]
+pub struct MemorySnapshot(State);
+
+/// Claims of every memory store have this holder.
+fn instance() -> InstanceId {
+    InstanceId::new(Uuid::nil())
+}
+
+fn switched_off() -> StoreError {
+    StoreError::Unavailable("switched off by the test".into())
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    fn backend(&self) -> &'static str {
+        "memory"
+    }
+
+    async fn page(&self, after: Option<&ConnectionId>, limit: usize) -> Result<Page, StoreError> {
+        Ok(self.available()?.state.page(after, limit))
+    }
+
+    async fn get(&self, id: &ConnectionId) -> Result<Option<Connection>, StoreError> {
+        Ok(self.available()?.state.get(id))
+    }
+
+    async fn change_marker(&self) -> Result<i64, StoreError> {
+        Ok(self.available()?.state.marker())
+    }
+
+    async fn changes(&self, marker: i64, limit: usize) -> Result<Changes, StoreError> {
+        Ok(self.available()?.state.changes(marker, limit))
+    }
+
+    async fn put(&self, grants: Vec<NewGrant>, dry_run: bool) -> Result<Vec<Put>, StoreError> {
+        clean::check(&grants)?;
+        let mut inner = self.available()?;
+        if dry_run {
+            let mut thrown_away = inner.state.clone();
+            return Ok(grants.into_iter().map(|grant| thrown_away.put(grant)).collect());
+        }
+        Ok(grants.into_iter().map(|grant| inner.state.put(grant)).collect())
+    }
+
+    async fn delete(&self, id: &ConnectionId, _at: DateTime<Utc>) -> Result<bool, StoreError> {
+        Ok(self.available()?.state.delete(id))
+    }
+
+    async fn pause(&self, id: &ConnectionId, since: Option<DateTime<Utc>>) -> Result<bool, StoreError> {
+        Ok(self.available()?.state.pause(id, since))
+    }
+
+    async fn claim(&self, request: ClaimRequest<'_>) -> Result<Option<Claimed>, StoreError> {
+        Ok(self.available()?.state.claim(&request))
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
+        let mut inner = self.available()?;
+        if inner.commits_to_fail > 0 {
+            inner.commits_to_fail -= 1;
+            return Err(switched_off());
+        }
+        if inner.refused.contains(&commit.id) {
+            return Err(StoreError::Refused("by the test".into()));
+        }
+        let committed = inner.state.commit(clean::commit(commit));
+        if inner.answers_to_lose > 0 {
+            inner.answers_to_lose -= 1;
+            return Err(switched_off());
+        }
+        Ok(committed)
+    }
+
+    async fn release(&self, release: Release) -> Result<bool, StoreError> {
+        Ok(self.available()?.state.release(&release))
+    }
+
+    async fn refuse(&self, refuse: Refuse) -> Result<bool, StoreError> {
+        Ok(self.available()?.state.refuse(&refuse))
+    }
+
+    async fn save_webhook(&self, ids: Vec<ConnectionId>, fact: WebhookFact) -> Result<(), StoreError> {
+        let mut inner = self.available()?;
+        let mut fact = clean::webhook(fact);
+        fact.since = stored(fact.since);
+        fact.verified_at = fact.verified_at.map(stored);
+        for id in ids {
+            inner.state.change(&id, |connection| connection.facts.webhook = fact.clone());
+        }
+        Ok(())
+    }
+
+    async fn learn_user(&self, id: &ConnectionId, me: Me) -> Result<(), StoreError> {
+        self.available()?.state.change(id, |connection| {
+            connection.user.get_or_insert_with(|| clean::text(me.user.into()));
+            connection.organization.get_or_insert_with(|| clean::text(me.organization.into()));
+        });
+        Ok(())
+    }
+
+    async fn quarantine(&self, id: &ConnectionId, parked: Option<Quarantined>) -> Result<(), StoreError> {
+        let parked = parked.map(clean::quarantined);
+        self.available()?.state.change(id, |connection| {
+            connection.facts.quarantined = parked.map(|p| Quarantined { since: stored(p.since), ..p });
+        });
+        Ok(())
+    }
+
+    async fn subscription(&self, owner: &Owner, callback: &str) -> Result<Option<Recorded>, StoreError> {
+        Ok(self.available()?.state.subscriptions.get(&(owner.clone(), callback.into())).cloned())
+    }
+
+    async fn record_subscription(
+        &self,
+        owner: &Owner,
+        callback: &str,
+        record: Option<Recorded>,
+    ) -> Result<(), StoreError> {
+        let mut inner = self.available()?;
+        let key = (owner.clone(), callback.into());
+        match record {
+            Some(record) => drop(inner.state.subscriptions.insert(key, super::time::recorded(record))),
+            None => drop(inner.state.subscriptions.remove(&key)),
+        }
+        Ok(())
+    }
+
+    async fn open_gap(&self, gap: Gap) -> Result<(), StoreError> {
+        self.available()?.state.gaps.push(gap);
+        Ok(())
+    }
+
+    async fn record(&self, entries: Vec<Entry>) -> Result<(), StoreError> {
+        let mut inner = self.available()?;
+        inner.state.timeline.extend(entries.into_iter().map(clean::entry));
+        Ok(())
+    }
+
+    async fn timeline(&self, id: &ConnectionId, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        let inner = self.available()?;
+        let mut entries: Vec<_> =
+            inner.state.timeline.iter().filter(|e| e.connection == *id).cloned().collect();
+        // Latest first; of two at the same moment the one written later.
+        entries.reverse();
+        entries.sort_by(|a, b| b.at.cmp(&a.at));
+        entries.truncate(limit);
+        Ok(entries.into_iter().map(|entry| Entry { at: stored(entry.at), ..entry }).collect())
+    }
+
+    async fn keep_lock(&self) -> Result<Lock, StoreError> {
+        let inner = self.available()?;
+        Ok(inner.state.lock.clone().unwrap_or(Lock::Ours { exchange_in: Duration::ZERO }))
+    }
+
+    async fn unlock(&self, _clean: bool) -> Result<(), StoreError> {
+        self.available().map(drop)
+    }
+}
