@@ -70,14 +70,14 @@ pub struct Living {
 }
 
 impl Cell {
-    /// From a row.
+    /// From a row; `jitter`, between 0 and 1, places its refresh in the time there is for it.
     #[must_use]
-    pub fn new(row: Connection) -> Self {
+    pub fn new(row: Connection, jitter: f64) -> Self {
         Self {
             id: row.id.clone(),
             state: Mutex::new(State {
                 row,
-                jitter: 0.5,
+                jitter: jitter as f32,
                 rejected: None,
                 rejections: 0,
                 deleted: false,

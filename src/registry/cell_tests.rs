@@ -51,7 +51,7 @@ fn commit(grant: u128, generation: i64) -> Commit {
 
 #[test]
 fn a_reload_never_replaces_a_newer_pair_by_an_older_row() {
-    let cell = Cell::new(row(1, 0, 5));
+    let cell = Cell::new(row(1, 0, 5), 0.5);
     assert!(cell.keep(&commit(1, 6), 0.5));
     let mut stale = row(1, 0, 5);
     stale.facts.paused = Some(at(9));
@@ -64,7 +64,7 @@ fn a_reload_never_replaces_a_newer_pair_by_an_older_row() {
 /// PITFALLS 2: the late loser.
 #[test]
 fn a_late_answer_of_an_old_grant_or_generation_changes_nothing() {
-    let cell = Cell::new(row(1, 0, 5));
+    let cell = Cell::new(row(1, 0, 5), 0.5);
     assert_eq!(cell.adopt(row(2, 10, 6)), Adopted::NewGrant);
     assert!(!cell.keep(&commit(1, 6), 0.5));
     assert!(!cell.keep(&commit(2, 6), 0.5));
@@ -74,14 +74,14 @@ fn a_late_answer_of_an_old_grant_or_generation_changes_nothing() {
 
 #[test]
 fn between_grants_the_later_one_wins() {
-    let cell = Cell::new(row(2, 10, 6));
+    let cell = Cell::new(row(2, 10, 6), 0.5);
     assert_eq!(cell.adopt(row(1, 0, 9)), Adopted::WentBack);
     assert_eq!(cell.adopt(row(3, 20, 2)), Adopted::NewGrant);
 }
 
 #[test]
 fn a_rejected_or_foreign_or_nearly_ended_token_is_not_used() {
-    let cell = Cell::new(row(1, 0, 5));
+    let cell = Cell::new(row(1, 0, 5), 0.5);
     assert_eq!(cell.living(at(0)).unwrap().generation, Generation(5));
     assert!(cell.living(at(7198)).is_none());
     assert!(cell.reject(Generation(5), at(0)));
@@ -97,7 +97,7 @@ fn a_rejected_or_foreign_or_nearly_ended_token_is_not_used() {
 
 #[test]
 fn a_status_is_shown_when_it_changes() {
-    let cell = Cell::new(row(1, 0, 5));
+    let cell = Cell::new(row(1, 0, 5), 0.5);
     assert_eq!(cell.status_to_show().unwrap().status, Status::Active);
     assert_eq!(cell.status_to_show(), None);
     cell.refused(GrantId::new(Uuid::from_u128(1)), Generation(5), Refusal::Revoked, at(1));
@@ -107,7 +107,7 @@ fn a_status_is_shown_when_it_changes() {
 /// The living token of a quarantined connection is still there to be served.
 #[test]
 fn quarantine_takes_no_token_away() {
-    let cell = Cell::new(row(1, 0, 5));
+    let cell = Cell::new(row(1, 0, 5), 0.5);
     cell.set_quarantined(Some(Quarantined { reason: "panic".into(), since: at(1) }));
     assert!(cell.living(at(2)).is_some());
 }
@@ -115,7 +115,7 @@ fn quarantine_takes_no_token_away() {
 /// A 401 leads to one refresh for its generation, never to a loop.
 #[test]
 fn a_fresh_token_that_is_refused_too_waits_longer_each_time() {
-    let cell = Cell::new(row(1, 0, 5));
+    let cell = Cell::new(row(1, 0, 5), 0.5);
     let mut waits = vec![];
     for generation in 5..10 {
         assert!(cell.reject(Generation(generation), at(0)));

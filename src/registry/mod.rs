@@ -39,13 +39,13 @@ impl Registry {
         self.cells.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
     }
 
-    /// Takes a row as the store has it: a new cell, or what is newer than memory.
-    pub fn adopt(&self, row: Connection) -> (Arc<Cell>, Adopted) {
+    /// Takes a row as the store has it: a new cell, or what is newer than memory. `jitter`: 0 to 1.
+    pub fn adopt(&self, row: Connection, jitter: f64) -> (Arc<Cell>, Adopted) {
         let mut cells = self.cells.write().unwrap_or_else(PoisonError::into_inner);
         match cells.get(&row.id) {
             Some(cell) => (cell.clone(), cell.adopt(row)),
             None => {
-                let cell = Arc::new(Cell::new(row));
+                let cell = Arc::new(Cell::new(row, jitter));
                 cells.insert(cell.id().clone(), cell.clone());
                 (cell, Adopted::New)
             }

@@ -54,7 +54,7 @@ impl Supervisor {
                 continue;
             }
             row.facts.quarantined = None;
-            let (cell, adopted) = registry.adopt(row);
+            let (cell, adopted) = registry.adopt(row, self.shared.services.adapters.jitter.draw());
             match adopted {
                 Adopted::New => new += 1,
                 Adopted::NewGrant => {

@@ -50,7 +50,7 @@ impl Supervisor {
                 continue;
             }
             row.facts.quarantined = None; // a new process is a new try
-            let (cell, _) = registry.adopt(row);
+            let (cell, _) = registry.adopt(row, self.shared.services.adapters.jitter.draw());
             if !self.shared.children.is_running(cell.id()) {
                 self.start_connection(cell);
             }
