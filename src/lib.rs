@@ -1,4 +1,5 @@
 //! Keeps every Calendly connection of an application alive.
 
+pub mod calendly;
 pub mod domain;
 pub mod ports;
