@@ -1,1 +1,2 @@
-
+#[cfg(feature = "simulator")]
+pub mod simulator;
