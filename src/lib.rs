@@ -3,3 +3,5 @@
 pub mod calendly;
 pub mod domain;
 pub mod ports;
+#[cfg(feature = "simulator")]
+pub mod simulator;
