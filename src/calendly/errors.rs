@@ -74,7 +74,7 @@ fn sentence(status: u16, body: &ErrorBody) -> String {
 }
 
 /// One line of bounded length without secrets. The secrets go first: a cut would leave half of one unrecognised.
-fn clean(text: &str, secrets: &[&str]) -> String {
+pub(super) fn clean(text: &str, secrets: &[&str]) -> String {
     let mut text = text.to_owned();
     for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
         text = text.replace(secret, "***");

@@ -10,8 +10,8 @@ use serde_json::{Map, Value};
 use tokio::time::sleep;
 use url::{Url, form_urlencoded};
 
-use super::errors::{self, Refusal};
-use super::http::{build, builder, endpoint, read};
+use super::errors::{self, Refusal, clean};
+use super::http::{Cut, build, builder, endpoint, explain, read};
 use super::once::{Started, once};
 use super::skew::Skew;
 use super::{Settings, SetupError, rate};
@@ -99,11 +99,20 @@ impl TokenClient {
         };
         let whole = match end {
             Some(Ok(Ok(()))) => true,
-            // Two witnesses for the one answer that lets the same token be sent again without a doubt.
-            Some(Err(error)) if error.is_connect() && !started.yet() => return Came::NotSent,
             // A connection that broke behind the last brace has delivered all the same.
-            Some(Ok(Err(super::http::Cut::Broken))) | None => is_object(&body),
-            Some(Ok(Err(super::http::Cut::TooLong)) | Err(_)) => false,
+            Some(Ok(Err(Cut::Broken))) | None => is_object(&body),
+            Some(Ok(Err(Cut::TooLong))) => false,
+            Some(Err(error)) => {
+                // Two witnesses for the one answer that lets the same token be sent again without a doubt.
+                let not_sent = error.is_connect() && !started.yet();
+                // Outcomes carry no text, and "no connection" may be a name, a route or a certificate.
+                let reason = clean(&explain(error), &[self.client_secret.expose()]);
+                log::debug!(target: "calendly", reason, not_sent; "no answer from the token endpoint");
+                if not_sent {
+                    return Came::NotSent;
+                }
+                false
+            }
         };
         match head {
             Some((status, wait)) if whole => Came::Whole { status, body, wait },
