@@ -1,7 +1,17 @@
-//! Keeps every Calendly connection of an application alive. `main` and `cli` wire what is here.
+//! Keeps every Calendly connection of an application alive: tokens refreshed before they expire, webhook
+//! subscriptions repaired, one supervised actor a connection. `main` and `cli` wire what is here.
 
+pub mod actors;
+pub mod calendly;
+pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod ports;
+pub mod registry;
+pub mod runtime;
+pub mod services;
+pub mod shutdown;
+#[cfg(feature = "simulator")]
+pub mod simulator;
 pub mod store;
 pub mod telemetry;

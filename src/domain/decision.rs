@@ -15,6 +15,8 @@ pub struct TokenView {
     pub refresh_at: Option<DateTime<Utc>>,
     /// An earlier attempt's outcome is not known.
     pub unknown: bool,
+    /// Calendly has refused the access token although it should live.
+    pub rejected: bool,
     /// No attempt before.
     pub not_before: Option<DateTime<Utc>>,
 }
@@ -81,6 +83,7 @@ pub fn next_refresh(view: &TokenView, now: DateTime<Utc>) -> Next {
     }
     let (due_at, why) = match (view.expires_at, view.refresh_at) {
         _ if view.unknown => (DateTime::<Utc>::MIN_UTC, Why::Unknown),
+        _ if view.rejected => (DateTime::<Utc>::MIN_UTC, Why::Rejected),
         (Some(expires_at), Some(_)) if view.has_access_token && expires_at <= now => {
             (expires_at, Why::Expired)
         }
@@ -142,6 +145,13 @@ mod tests {
         assert_eq!(next_refresh(&doubtful, at(0)), Next::At(at(3)));
     }
 
+    #[test]
+    fn a_rejected_token_is_refreshed_though_it_should_live() {
+        let mut rejected = view(7200);
+        rejected.rejected = true;
+        assert_eq!(next_refresh(&rejected, at(0)), Next::Now(Why::Rejected));
+    }
+
     /// PITFALLS 12: dead tokens retried for ever.
     #[test]
     fn a_paused_or_refused_connection_is_left_alone() {
@@ -154,10 +164,10 @@ mod tests {
         #[test]
         fn a_time_to_look_again_is_always_in_the_future(
             expires in prop::option::of(-10_000_i64..10_000), lead in 0_i64..5_000, now in -10_000_i64..10_000,
-            not_before in prop::option::of(-10_000_i64..10_000), unknown: bool, has_access_token: bool,
+            not_before in prop::option::of(-10_000_i64..10_000), unknown: bool, rejected: bool, has_access_token: bool,
         ) {
             let view = TokenView {
-                may_refresh: true, has_access_token, unknown,
+                may_refresh: true, has_access_token, unknown, rejected,
                 expires_at: expires.map(at), refresh_at: expires.map(|e| at(e - lead)), not_before: not_before.map(at),
             };
             match next_refresh(&view, at(now)) {

@@ -7,5 +7,7 @@
     reason = "a helper that cannot do its work fails the test that called it"
 )]
 
+pub(crate) mod fake_calendly;
 pub(crate) mod postgres;
 pub(crate) mod wait;
+pub(crate) mod world;

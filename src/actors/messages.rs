@@ -1,0 +1,53 @@
+//! What actors say to each other. Nothing below them sends messages upwards.
+
+use std::sync::Arc;
+
+use actix::Message;
+
+use super::supervision::ChildEvent;
+use crate::registry::cell::Cell;
+
+/// To a connection: look at your cell and decide anew.
+#[derive(Message, Clone, Copy, Debug, Default)]
+#[rtype(result = "()")]
+pub struct Look {
+    /// The verification that was asked for has ended.
+    pub verified: bool,
+}
+
+/// To a connection: you are deleted.
+#[derive(Message, Clone, Copy, Debug)]
+#[rtype(result = "()")]
+pub struct Finish;
+
+/// To any supervised actor: fail, as a bug would make you. For `demo --chaos` and tests of the supervision.
+#[derive(Message, Clone, Copy, Debug)]
+#[rtype(result = "()")]
+pub enum Fail {
+    /// Panic in the handler.
+    Panic,
+    /// End with an error.
+    Error,
+    /// Stop without a reason.
+    Stop,
+}
+
+/// To the webhook actor: verify this connection's subscription, then tell its actor.
+#[derive(Message, Clone, Debug)]
+#[rtype(result = "()")]
+pub struct Verify(pub Arc<Cell>);
+
+/// To the supervisor: what became of a child.
+#[derive(Message, Clone, Debug)]
+#[rtype(result = "()")]
+pub struct OfChild(pub ChildEvent);
+
+/// To the supervisor: look for changed rows now.
+#[derive(Message, Clone, Copy, Debug)]
+#[rtype(result = "()")]
+pub struct Poll;
+
+/// To the supervisor: no new work. Children are told to finish.
+#[derive(Message, Clone, Copy, Debug)]
+#[rtype(result = "()")]
+pub struct StopWork;

@@ -1,0 +1,115 @@
+//! The actors: thin, supervised, disposable. They hold timers and pass decisions on; state lives in the cells, work in services.
+
+pub mod arbiters;
+pub mod children;
+pub mod connection;
+pub mod messages;
+pub mod supervision;
+pub mod supervisor;
+pub mod webhook;
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use actix::Addr;
+use tokio::sync::watch;
+
+use crate::domain::intensity::RestartPolicy;
+use crate::services::Services;
+use arbiters::Arbiters;
+use children::Children;
+use supervision::{ChildEvent, Parent, start_child};
+use supervisor::Supervisor;
+use webhook::WebhookActor;
+
+/// How actors are to behave.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// For every child.
+    pub restart: RestartPolicy,
+    /// Between two status lines.
+    pub status_every: Duration,
+    /// Between two looks for changed rows.
+    pub poll_every: Duration,
+}
+
+/// What all actors share; one for the process.
+pub struct Shared {
+    /// What is done for them.
+    pub services: Arc<Services>,
+    /// How they behave.
+    pub settings: Settings,
+    /// Where connections' actors run.
+    pub arbiters: Arbiters,
+    /// The connections' actors, kept outside the supervisor so that its restart loses none.
+    pub children: Children,
+    webhook: OnceLock<Addr<WebhookActor>>,
+}
+
+/// The running actors, as seen by the process that started them.
+pub struct Keeper {
+    /// What the actors share.
+    pub shared: Arc<Shared>,
+    /// The supervisor.
+    pub supervisor: Addr<Supervisor>,
+    /// Why the tree of actors could not be kept up; `None` while it stands.
+    pub failed: watch::Receiver<Option<String>>,
+}
+
+/// Starts the supervisor, which starts everything else. To be called on the system arbiter.
+pub fn start(services: Arc<Services>, settings: Settings, arbiters: Arbiters) -> Keeper {
+    let (failure, failed) = watch::channel(None);
+    let root = arbiters.system();
+    let shared = Arc::new(Shared {
+        services: services.clone(),
+        settings,
+        arbiters,
+        children: Children::default(),
+        webhook: OnceLock::new(),
+    });
+    let clock = services.adapters.clock.clone();
+    let jitter = services.adapters.jitter.clone();
+    // Whoever stands at the top has nobody above: when it cannot be kept up, the process ends and the service manager
+    // starts it again.
+    let top =
+        Arc::new(Parent::new(settings.restart, clock.clone(), jitter.clone(), move |event| match event {
+            ChildEvent::Quarantined { key, why } => {
+                failure.send_replace(Some(format!("{key} failed too often, last: {why}")));
+            }
+            ChildEvent::Lost { key } => {
+                failure.send_replace(Some(format!("{key} lost its arbiter")));
+            }
+            ChildEvent::Restarting { key, why, nth, delay } => {
+                log::warn!(target: &key, reason = why, attempt = nth, retry_in:? = delay; "restarting");
+            }
+            ChildEvent::Started { .. } | ChildEvent::Finished { .. } => {}
+        }));
+    let for_webhook = shared.clone();
+    let webhook =
+        start_child(&root, "webhook".into(), top.clone(), move |_| WebhookActor::new(for_webhook.clone()));
+    let _ = shared.webhook.set(webhook);
+    let for_supervisor = shared.clone();
+    let supervisor =
+        start_child(&root, "supervisor".into(), top, move |_| Supervisor::new(for_supervisor.clone()));
+    Keeper { shared, supervisor, failed }
+}
+
+impl Shared {
+    /// The actor that verifies webhooks; `None` only while starting.
+    #[must_use]
+    pub fn webhook(&self) -> Option<&Addr<WebhookActor>> {
+        self.webhook.get()
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Keeper {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Keeper").field("shared", &self.shared).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,86 @@
+//! New and changed rows are noticed while running: the change marker is looked at every few seconds.
+
+use actix::fut::wrap_future;
+use actix::prelude::*;
+use log::{debug, error, info, warn};
+
+use super::{Phase, Supervisor};
+use crate::ports::Changes;
+use crate::registry::cell::Adopted;
+
+const BATCH: usize = 2_000;
+
+impl Supervisor {
+    pub(super) fn poll(&mut self, ctx: &mut Context<Self>) {
+        if self.phase != Phase::Working || self.polling {
+            return;
+        }
+        self.polling = true;
+        let services = self.shared.services.clone();
+        let marker = self.marker;
+        let task = self.shared.services.io.spawn(async move {
+            let store = &services.adapters.store;
+            if store.change_marker().await? == marker {
+                Ok(None)
+            } else {
+                store.changes(marker, BATCH).await.map(Some)
+            }
+        });
+        ctx.spawn(wrap_future(task).map(|changes, actor: &mut Self, ctx| {
+            actor.polling = false;
+            match changes {
+                Ok(Ok(Some(changes))) => {
+                    let more = changes.marker != actor.marker;
+                    actor.apply(changes);
+                    if more {
+                        actor.poll(ctx);
+                    }
+                }
+                Ok(Ok(None)) => {}
+                Ok(Err(error)) => warn!(target: "supervisor", error:% = error; "changes could not be read"),
+                Err(error) => {
+                    error!(target: "supervisor", error:% = error; "the task that reads changes failed")
+                }
+            }
+        }));
+    }
+
+    fn apply(&mut self, changes: Changes) {
+        let registry = &self.shared.services.registry;
+        self.marker = changes.marker;
+        let (mut new, mut changed) = (0, 0);
+        for mut row in changes.present {
+            if !registry.ownership.includes(&row.id) {
+                continue;
+            }
+            row.facts.quarantined = None;
+            let (cell, adopted) = registry.adopt(row, self.shared.services.adapters.jitter.draw());
+            match adopted {
+                Adopted::New => new += 1,
+                Adopted::NewGrant => {
+                    changed += 1;
+                    cell.set_verify_at(None);
+                }
+                Adopted::Updated => changed += 1,
+                Adopted::Same => {}
+                Adopted::WentBack => {
+                    debug!(target: "supervisor", connection:% = cell.id(); "an older row was read, memory keeps what it has");
+                }
+            }
+            if self.shared.children.is_running(cell.id()) {
+                self.shared.children.nudge(cell.id());
+            } else {
+                self.start_connection(cell);
+            }
+        }
+        let gone = changes.gone.len();
+        for id in changes.gone {
+            registry.remove(&id);
+            self.shared.children.remove(&id);
+        }
+        if new + changed + gone > 0 {
+            info!(target: "supervisor", new, changed, gone; "connections changed in the database");
+        }
+        // What no key opens is counted once, when it is loaded.
+    }
+}

@@ -1,0 +1,85 @@
+//! Start-up: the connections read page by page, a child started for each.
+
+use actix::fut::wrap_future;
+use actix::prelude::*;
+use log::{error, warn};
+
+use super::status::say;
+use super::{Phase, Supervisor};
+use crate::domain::ids::ConnectionId;
+use crate::ports::{Page, StoreError};
+use crate::runtime::sleep;
+
+const PAGE: usize = 2_000;
+
+impl Supervisor {
+    /// Reads the marker first, so that what changes while loading is seen by the first poll.
+    pub(super) fn load(&mut self, ctx: &mut Context<Self>) {
+        let services = self.shared.services.clone();
+        let task =
+            self.shared.services.io.spawn(async move { services.adapters.store.change_marker().await });
+        ctx.spawn(wrap_future(task).map(|marker, actor: &mut Self, ctx| match marker {
+            Ok(Ok(marker)) => {
+                actor.marker = marker;
+                actor.load_page(None, ctx);
+            }
+            Ok(Err(error)) => actor.load_again(&error, ctx),
+            Err(error) => error!(target: "supervisor", error:% = error; "loading failed"),
+        }));
+    }
+
+    fn load_page(&mut self, after: Option<ConnectionId>, ctx: &mut Context<Self>) {
+        let services = self.shared.services.clone();
+        let task = self
+            .shared
+            .services
+            .io
+            .spawn(async move { services.adapters.store.page(after.as_ref(), PAGE).await });
+        ctx.spawn(wrap_future(task).map(|page, actor: &mut Self, ctx| match page {
+            Ok(Ok(page)) => actor.loaded(page, ctx),
+            Ok(Err(error)) => actor.load_again(&error, ctx),
+            Err(error) => error!(target: "supervisor", error:% = error; "loading failed"),
+        }));
+    }
+
+    fn loaded(&mut self, page: Page, ctx: &mut Context<Self>) {
+        let services = self.shared.services.clone();
+        let registry = &services.registry;
+        for mut row in page.connections {
+            if !registry.ownership.includes(&row.id) {
+                continue;
+            }
+            row.facts.quarantined = None; // a new process is a new try
+            let (cell, _) = registry.adopt(row, self.shared.services.adapters.jitter.draw());
+            if !self.shared.children.is_running(cell.id()) {
+                self.start_connection(cell);
+            }
+        }
+        self.say_unreadable(page.unreadable);
+        match page.next {
+            Some(next) => self.load_page(Some(next), ctx),
+            None => {
+                self.phase = Phase::Working;
+                let mut line = vec![("connections".to_owned(), registry.len().to_string())];
+                line.extend(self.counts().shown());
+                line.push(("database".into(), self.shared.services.adapters.store.backend().into()));
+                say("started", &line);
+            }
+        }
+    }
+
+    pub(super) fn say_unreadable(&mut self, ids: Vec<ConnectionId>) {
+        let new: Vec<_> = ids.into_iter().filter(|id| self.unreadable.insert(id.clone())).collect();
+        if let Some(first) = new.first() {
+            error!(target: "supervisor", connections = new.len(), first:% = first,
+                hint = "add the key that these were sealed with to encryption.keys";
+                "tokens that no configured key opens, left alone");
+        }
+    }
+
+    /// The database went away while loading: start over, what is loaded stays.
+    fn load_again(&mut self, error: &StoreError, ctx: &mut Context<Self>) {
+        warn!(target: "supervisor", error:% = error; "the connections could not be read, trying again");
+        ctx.spawn(wrap_future(sleep(super::LOCK_EVERY)).map(|(), actor: &mut Self, ctx| actor.load(ctx)));
+    }
+}

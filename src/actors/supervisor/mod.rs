@@ -1,0 +1,269 @@
+//! The supervisor: takes the keeper lock, loads the connections, starts a child for each and keeps them running.
+
+mod changes;
+mod load;
+mod status;
+mod sweep;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::fut::wrap_future;
+use actix::prelude::*;
+use log::{error, info, warn};
+use serde_json::json;
+
+use super::Shared;
+use super::connection::ConnectionActor;
+use super::messages::{Fail, OfChild, Poll, StopWork};
+use super::supervision::{ChildEvent, Parent, start_child};
+use crate::domain::facts::Quarantined;
+use crate::domain::ids::ConnectionId;
+use crate::domain::intensity::quarantine_delay;
+use crate::domain::timeline::Kind;
+use crate::ports::Lock;
+use crate::registry::cell::Cell;
+use crate::registry::counters::Counted;
+
+/// How often the keeper lock is looked after.
+const LOCK_EVERY: Duration = Duration::from_secs(2);
+/// How often the sweep proves that somebody wakes for every connection.
+const SWEEP_EVERY: Duration = Duration::from_secs(30);
+
+/// How far the supervisor has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Another keeper works.
+    StandBy,
+    /// Reading the connections.
+    Loading,
+    /// Everything runs.
+    Working,
+}
+
+/// Holds what can be found out again: after a restart of its own it goes on with the children there are.
+pub struct Supervisor {
+    shared: Arc<Shared>,
+    /// For the connections' actors.
+    parent: Option<Arc<Parent>>,
+    phase: Phase,
+    marker: i64,
+    polling: bool,
+    last_counted: Counted,
+    /// Said once.
+    unreadable: HashSet<ConnectionId>,
+    standby_said: bool,
+}
+
+impl Supervisor {
+    /// With nothing loaded.
+    #[must_use]
+    pub fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            shared,
+            parent: None,
+            phase: Phase::StandBy,
+            marker: 0,
+            polling: false,
+            last_counted: Counted::default(),
+            unreadable: HashSet::new(),
+            standby_said: false,
+        }
+    }
+
+    /// Takes the lock, or looks whether it is still ours.
+    fn keep_lock(&mut self, ctx: &mut Context<Self>) {
+        let services = self.shared.services.clone();
+        let task = services.io.spawn({
+            let services = services.clone();
+            async move { services.adapters.store.keep_lock().await }
+        });
+        ctx.spawn(wrap_future(task).map(|lock, actor: &mut Self, ctx| {
+            match lock {
+                Ok(Ok(lock)) => actor.locked(&lock, ctx),
+                Ok(Err(error)) => {
+                    warn!(target: "supervisor", error:% = error; "the keeper lock could not be looked after");
+                    actor.shared.services.limiter.gate(true);
+                }
+                Err(error) => error!(target: "supervisor", error:% = error; "the lock's task failed"),
+            }
+            ctx.run_later(LOCK_EVERY, Self::keep_lock);
+        }));
+    }
+
+    fn locked(&mut self, lock: &Lock, ctx: &mut Context<Self>) {
+        match lock {
+            Lock::Ours { exchange_in } => {
+                self.shared.services.limiter.gate(!exchange_in.is_zero());
+                if self.phase == Phase::StandBy {
+                    if !exchange_in.is_zero() {
+                        let wait = humantime::format_duration(Duration::from_secs(exchange_in.as_secs()));
+                        info!(target: "supervisor", refreshing_in:% = wait; "took over, tokens are served, refreshing begins when claims of others are dead");
+                    }
+                    self.phase = Phase::Loading;
+                    self.load(ctx);
+                }
+            }
+            Lock::Theirs { holder } => {
+                self.shared.services.limiter.gate(true);
+                if self.phase != Phase::StandBy {
+                    error!(target: "supervisor", holder; "the keeper lock is lost, no refresh is started");
+                } else if !std::mem::replace(&mut self.standby_said, true) {
+                    info!(target: "supervisor", holder; "standing by, another keeper works");
+                }
+            }
+        }
+    }
+
+    /// Starts the actor of a connection.
+    fn start_connection(&self, cell: Arc<Cell>) {
+        let Some(parent) = self.parent.clone() else { return };
+        let id = cell.id().clone();
+        let shared = self.shared.clone();
+        let address = start_child(self.shared.arbiters.of(&id), id.as_str().into(), parent, move |exit| {
+            ConnectionActor::new(shared, cell, exit)
+        });
+        self.shared.children.started(id, address);
+    }
+
+    fn of_child(&mut self, event: ChildEvent, ctx: &mut Context<Self>) {
+        let services = self.shared.services.clone();
+        let known = |key: &str| services.registry.get(&key.parse().ok()?);
+        match event {
+            ChildEvent::Started { .. } | ChildEvent::Finished { .. } => {}
+            ChildEvent::Restarting { key, why, nth, delay } => {
+                services.counters().restarts.add_one();
+                let Some(cell) = known(&key) else { return };
+                cell.count_restart();
+                let target = format!("connection/{key}");
+                let retry_in = humantime::format_duration(Duration::from_millis(delay.as_millis() as u64));
+                warn!(target: &target, reason = why, attempt = nth, retry_in:% = retry_in; "actor failed, restarting");
+                let detail = json!({ "reason": why, "attempt": nth });
+                services.timeline.note(cell.id(), Kind::Restarted, format!("restarted after {why}"), detail);
+            }
+            ChildEvent::Quarantined { key, why } => {
+                let Some(cell) = known(&key) else { return };
+                self.quarantine(&cell, &why, ctx);
+            }
+            ChildEvent::Lost { key } => {
+                if services.shutdown.is_requested() {
+                    return;
+                }
+                error!(target: "supervisor", connection = &*key; "an actor was lost with its arbiter, starting it anew");
+                if let Some(cell) = known(&key) {
+                    self.start_connection(cell);
+                }
+            }
+        }
+    }
+
+    fn quarantine(&self, cell: &Arc<Cell>, why: &str, ctx: &mut Context<Self>) {
+        let services = &self.shared.services;
+        services.counters().quarantines.add_one();
+        let parked = Quarantined { reason: why.into(), since: services.adapters.clock.now() };
+        let again = quarantine_delay(self.shared.children.parked(cell.id()), services.adapters.jitter.draw());
+        cell.set_quarantined(Some(parked.clone()));
+        cell.set_wake_at(None);
+        cell.status_to_show();
+        let target = format!("connection/{}", cell.id());
+        let retry_in = humantime::format_duration(Duration::from_secs(again.as_secs()));
+        error!(target: &target, status = "quarantined", reason = why, retry_in:% = retry_in; "failed too often, parked");
+        services.timeline.note(cell.id(), Kind::Quarantined, format!("quarantined after {why}"), json!({}));
+        self.store_quarantine(cell.id().clone(), Some(parked));
+        let cell = cell.clone();
+        ctx.run_later(again, move |actor, _| actor.release(cell));
+    }
+
+    /// Tries a parked connection again.
+    fn release(&self, cell: Arc<Cell>) {
+        if cell.is_deleted() || self.shared.children.is_running(cell.id()) {
+            return;
+        }
+        cell.set_quarantined(None);
+        self.store_quarantine(cell.id().clone(), None);
+        self.shared.services.timeline.note(
+            cell.id(),
+            Kind::Released,
+            "tried again after quarantine",
+            json!({}),
+        );
+        self.start_connection(cell);
+    }
+
+    fn store_quarantine(&self, id: ConnectionId, parked: Option<Quarantined>) {
+        let services = self.shared.services.clone();
+        self.shared.services.io.spawn(async move {
+            if let Err(error) = services.adapters.store.quarantine(&id, parked).await {
+                warn!(target: "supervisor", connection:% = id, error:% = error; "the quarantine could not be stored");
+            }
+        });
+    }
+}
+
+impl Actor for Supervisor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        let services = &self.shared.services;
+        let address = ctx.address();
+        self.parent = Some(Arc::new(Parent::new(
+            self.shared.settings.restart,
+            services.adapters.clock.clone(),
+            services.adapters.jitter.clone(),
+            move |event| match event {
+                // Not worth a message each, of which there would be a million at start.
+                ChildEvent::Started { .. } | ChildEvent::Finished { .. } => {}
+                event => address.do_send(OfChild(event)),
+            },
+        )));
+        services.limiter.gate(true);
+        self.keep_lock(ctx);
+        ctx.run_interval(self.shared.settings.poll_every, Self::poll);
+        ctx.run_interval(SWEEP_EVERY, |actor, _| actor.sweep());
+        ctx.run_interval(self.shared.settings.status_every, |actor, _| actor.status_line());
+    }
+}
+
+impl Supervised for Supervisor {
+    fn restarting(&mut self, _ctx: &mut Self::Context) {
+        *self = Self::new(self.shared.clone());
+    }
+}
+
+impl Handler<OfChild> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, OfChild(event): OfChild, ctx: &mut Self::Context) {
+        self.of_child(event, ctx);
+    }
+}
+
+impl Handler<Poll> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, _: Poll, ctx: &mut Self::Context) {
+        self.poll(ctx);
+    }
+}
+
+impl Handler<StopWork> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, _: StopWork, _ctx: &mut Self::Context) {
+        self.shared.services.stop();
+        info!(target: "supervisor", in_flight = self.shared.services.registry.in_flight.len(); "stopping, no new work");
+    }
+}
+
+impl Handler<Fail> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, how: Fail, ctx: &mut Self::Context) {
+        match how {
+            #[expect(clippy::panic, reason = "what the message is for")]
+            Fail::Panic => panic!("failure injected on purpose"),
+            Fail::Error | Fail::Stop => ctx.stop(),
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! The sweep: timers are hints; what proves that everybody is seen to is a look at all cells, by the wall clock.
+
+use chrono::TimeDelta;
+use log::warn;
+
+use super::{Phase, Supervisor};
+use crate::domain::decision::{Next, next_refresh};
+
+/// An actor that wakes so late was not late by load alone: its timer stood still, or is gone.
+const LATE: TimeDelta = TimeDelta::seconds(2);
+
+impl Supervisor {
+    /// Nudges everybody whose time has come and who has not woken: after a suspend, or where a timer was lost.
+    pub(super) fn sweep(&self) {
+        if self.phase != Phase::Working || self.shared.services.shutdown.is_requested() {
+            return;
+        }
+        let services = &self.shared.services;
+        let now = services.adapters.clock.now();
+        let mut lost = 0_usize;
+        for cell in services.registry.cells() {
+            if cell.facts().quarantined.is_some() || !self.shared.children.is_running(cell.id()) {
+                continue;
+            }
+            let overdue = cell.wake_at().is_some_and(|at| at + LATE < now);
+            let asleep = cell.wake_at().is_none()
+                && next_refresh(&cell.token_view(), now) != Next::Never
+                && services.registry.in_flight.end_of(cell.id()).is_none();
+            if overdue || asleep {
+                lost += usize::from(asleep);
+                self.shared.children.nudge(cell.id());
+            }
+        }
+        if lost > 0 {
+            warn!(target: "supervisor", connections = lost; "active connections without a timer, woken by the sweep");
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! The actor that has subscriptions verified: groups what is asked by owner, and keeps the number under way bounded.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::fut::wrap_future;
+use actix::prelude::*;
+use chrono::TimeDelta;
+use log::error;
+
+use super::Shared;
+use super::messages::{Fail, Look, Verify};
+use crate::domain::facts::WebhookState;
+use crate::domain::ids::ConnectionId;
+use crate::domain::subscription::Scope;
+use crate::registry::cell::Cell;
+use crate::services::verification::{GroupKey, Verified, key, verify};
+
+/// So many groups are looked at at once.
+const AT_ONCE: usize = 16;
+/// Where Calendly refuses subscriptions, it is asked again after this.
+const UNAVAILABLE_AGAIN: Duration = Duration::from_secs(24 * 3600);
+
+/// Holds who asked; what it finds goes into the cells.
+pub struct WebhookActor {
+    shared: Arc<Shared>,
+    asked: HashMap<GroupKey, Vec<Arc<Cell>>>,
+    queue: VecDeque<GroupKey>,
+    running: HashMap<GroupKey, ()>,
+    /// With organization scope, everybody who shares a subscription, so that one look serves all.
+    shares: HashMap<GroupKey, HashMap<ConnectionId, Arc<Cell>>>,
+}
+
+impl WebhookActor {
+    /// With nothing asked yet.
+    #[must_use]
+    pub fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            shared,
+            asked: HashMap::new(),
+            queue: VecDeque::new(),
+            running: HashMap::new(),
+            shares: HashMap::new(),
+        }
+    }
+
+    fn pump(&mut self, ctx: &mut Context<Self>) {
+        while self.running.len() < AT_ONCE && !self.shared.services.shutdown.is_requested() {
+            let Some(group) = self.queue.pop_front() else { return };
+            let asked = self.asked.remove(&group).unwrap_or_default();
+            let members = self.members(&group, asked);
+            self.running.insert(group.clone(), ());
+            let services = self.shared.services.clone();
+            let task = self.shared.services.io.spawn({
+                let members = members.clone();
+                async move { verify(&services, &members).await }
+            });
+            ctx.spawn(wrap_future(task).map(move |verified, actor: &mut Self, ctx| {
+                actor.running.remove(&group);
+                let verified = verified.unwrap_or_else(|error| {
+                    error!(target: "webhook", error:% = error; "the verification's task failed");
+                    Verified::Later(Duration::from_secs(60))
+                });
+                actor.verified(&verified, &members);
+                if actor.asked.contains_key(&group) {
+                    actor.queue.push_back(group);
+                }
+                actor.pump(ctx);
+            }));
+        }
+    }
+
+    fn members(&mut self, group: &GroupKey, asked: Vec<Arc<Cell>>) -> Vec<Arc<Cell>> {
+        let webhook = self.shared.services.settings.webhook.as_ref();
+        if webhook.is_none_or(|webhook| webhook.scope != Scope::Organization) {
+            return asked;
+        }
+        let all = self.shares.entry(group.clone()).or_default();
+        all.extend(asked.into_iter().map(|cell| (cell.id().clone(), cell)));
+        all.retain(|_, cell| !cell.is_deleted());
+        all.values().cloned().collect()
+    }
+
+    /// Says when to look again, and tells those who wait.
+    fn verified(&self, verified: &Verified, members: &[Arc<Cell>]) {
+        let services = &self.shared.services;
+        let now = services.adapters.clock.now();
+        let every =
+            services.settings.webhook.as_ref().map_or(UNAVAILABLE_AGAIN, |webhook| webhook.verify_every);
+        for cell in members {
+            let after = match verified {
+                Verified::Done if cell.facts().webhook.state == WebhookState::Unavailable => {
+                    UNAVAILABLE_AGAIN
+                }
+                Verified::Done => every.mul_f64(1.0 - services.adapters.jitter.draw() / 10.0),
+                Verified::Later(after) => after.mul_f64(1.0 + services.adapters.jitter.draw() / 4.0),
+                Verified::Rejected(_) | Verified::NoToken => Duration::from_secs(5),
+            };
+            cell.set_verify_at(Some(now + TimeDelta::from_std(after).unwrap_or(TimeDelta::MAX)));
+            if let Some(actor) = self.shared.children.address(cell.id()) {
+                actor.do_send(Look { verified: true });
+            }
+        }
+    }
+}
+
+impl Actor for WebhookActor {
+    type Context = Context<Self>;
+}
+
+impl Supervised for WebhookActor {
+    /// What was asked is forgotten; who asked will ask again.
+    fn restarting(&mut self, _ctx: &mut Self::Context) {
+        *self = Self::new(self.shared.clone());
+        for id in self.shared.children.ids() {
+            if let Some(actor) = self.shared.children.address(&id) {
+                actor.do_send(Look { verified: true });
+            }
+        }
+    }
+}
+
+impl Handler<Verify> for WebhookActor {
+    type Result = ();
+
+    fn handle(&mut self, Verify(cell): Verify, ctx: &mut Self::Context) {
+        let group = key(self.shared.services.settings.webhook.as_ref(), &cell);
+        let waiting = self.asked.entry(group.clone()).or_default();
+        if waiting.is_empty() && !self.running.contains_key(&group) {
+            self.queue.push_back(group);
+        }
+        if waiting.iter().all(|other| other.id() != cell.id()) {
+            waiting.push(cell);
+        }
+        self.pump(ctx);
+    }
+}
+
+impl Handler<Fail> for WebhookActor {
+    type Result = ();
+
+    fn handle(&mut self, how: Fail, ctx: &mut Self::Context) {
+        match how {
+            #[expect(clippy::panic, reason = "what the message is for")]
+            Fail::Panic => panic!("failure injected on purpose"),
+            Fail::Error | Fail::Stop => ctx.stop(),
+        }
+    }
+}

@@ -1,0 +1,349 @@
+//! A connection's state in memory, shared by its actor, the services and whoever serves its token.
+//!
+//! Written by the rotation that keeps a pair, by reloads and by verification; an actor's end changes nothing here.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::lock;
+use crate::domain::decision::TokenView;
+use crate::domain::facts::{Facts, GrantFact, Quarantined, Refusal, WebhookFact};
+use crate::domain::grant::{Connection, OpenClaim};
+use crate::domain::ids::{ConnectionId, Generation, GrantId};
+use crate::domain::rotation::Commit;
+use crate::domain::secrets::AccessToken;
+use crate::domain::status::{Derived, Status, derive};
+use crate::domain::token::refresh_at;
+use crate::ports::Me;
+
+/// A token with less left than this is not used for a call: it could end on the way.
+const USABLE_REST: TimeDelta = TimeDelta::seconds(3);
+
+/// One connection.
+#[derive(Debug)]
+pub struct Cell {
+    state: Mutex<State>,
+    id: ConnectionId,
+    wake_at: AtomicI64,
+    verify_at: AtomicI64,
+    restarts: AtomicU32,
+}
+
+#[derive(Debug)]
+struct State {
+    row: Connection,
+    /// Where between 0 and 1 this pair's refresh time lies in its spread; drawn for each pair.
+    jitter: f32,
+    /// The generation whose access token Calendly refused, and how many in a row it refused.
+    rejected: Option<Generation>,
+    rejections: u32,
+    deleted: bool,
+    shown: Option<Status>,
+}
+
+/// What came of taking a row over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Adopted {
+    /// A connection not known before.
+    New,
+    /// Another grant took the old one's place.
+    NewGrant,
+    /// The row was newer or told other facts.
+    Updated,
+    /// Nothing new.
+    Same,
+    /// The row is older than what is known here: the database went back. Memory keeps what it has.
+    WentBack,
+}
+
+/// A token that can be used now.
+#[derive(Clone, Debug)]
+pub struct Living {
+    /// The token.
+    pub token: AccessToken,
+    /// Which pair it is of.
+    pub generation: Generation,
+    /// When it ends.
+    pub expires_at: DateTime<Utc>,
+}
+
+impl Cell {
+    /// From a row; `jitter`, between 0 and 1, places its refresh in the time there is for it.
+    #[must_use]
+    pub fn new(row: Connection, jitter: f64) -> Self {
+        Self {
+            id: row.id.clone(),
+            state: Mutex::new(State {
+                row,
+                jitter: jitter as f32,
+                rejected: None,
+                rejections: 0,
+                deleted: false,
+                shown: None,
+            }),
+            wake_at: AtomicI64::new(i64::MAX),
+            verify_at: AtomicI64::new(i64::MIN),
+            restarts: AtomicU32::new(0),
+        }
+    }
+
+    /// Whose.
+    #[must_use]
+    pub fn id(&self) -> &ConnectionId {
+        &self.id
+    }
+
+    /// All that is known.
+    #[must_use]
+    pub fn connection(&self) -> Connection {
+        lock(&self.state).row.clone()
+    }
+
+    /// Reads something out of it without copying the rest.
+    pub fn read<T>(&self, read: impl FnOnce(&Connection) -> T) -> T {
+        read(&lock(&self.state).row)
+    }
+
+    /// What a decision about the token needs.
+    #[must_use]
+    pub fn token_view(&self) -> TokenView {
+        let state = lock(&self.state);
+        let row = &state.row;
+        TokenView {
+            may_refresh: row.facts.may_refresh() && !state.deleted,
+            has_access_token: row.access_token.is_some(),
+            expires_at: row.expires_at,
+            refresh_at: row.expires_at.map(|at| refresh_at(at, row.lifetime, f64::from(state.jitter))),
+            unknown: row.unknown_since.is_some() || row.claim.is_some(),
+            rejected: state.rejected == Some(row.generation),
+            not_before: row.next_attempt_at,
+        }
+    }
+
+    /// The token, where there is one that can be used at `now` and was not rejected.
+    #[must_use]
+    pub fn living(&self, now: DateTime<Utc>) -> Option<Living> {
+        let state = lock(&self.state);
+        let row = &state.row;
+        let usable = !state.deleted
+            && row.foreign_owner.is_none()
+            && state.rejected != Some(row.generation)
+            && matches!(row.facts.grant, GrantFact::Live { .. });
+        let expires_at = row.expires_at.filter(|at| usable && *at - USABLE_REST > now)?;
+        Some(Living { token: row.access_token.clone()?, generation: row.generation, expires_at })
+    }
+
+    /// Takes a row of the store over, going forward only: a newer pair in memory is never replaced by an older row.
+    pub fn adopt(&self, row: Connection) -> Adopted {
+        let mut state = lock(&self.state);
+        let known = &mut state.row;
+        if row.grant_id != known.grant_id {
+            if (row.granted_at, row.generation) < (known.granted_at, known.generation) {
+                return Adopted::WentBack;
+            }
+            state.rejected = None;
+            state.row = row;
+            return Adopted::NewGrant;
+        }
+        // Of one grant, pauses come from outside; everything else is written by this keeper, so memory is as new or newer.
+        let paused = row.facts.paused;
+        let adopted = match row.generation.cmp(&known.generation) {
+            std::cmp::Ordering::Less => Adopted::WentBack,
+            std::cmp::Ordering::Equal if paused == known.facts.paused => Adopted::Same,
+            std::cmp::Ordering::Equal => Adopted::Updated,
+            std::cmp::Ordering::Greater => {
+                *known = row;
+                Adopted::Updated
+            }
+        };
+        known.facts.paused = paused;
+        adopted
+    }
+
+    /// Takes a committed (or not yet durable) pair over, where it is the successor of what is here. `jitter`: 0 to 1.
+    pub fn keep(&self, commit: &Commit, jitter: f64) -> bool {
+        let mut state = lock(&self.state);
+        let row = &mut state.row;
+        if row.grant_id != commit.grant_id || row.generation >= commit.generation {
+            return false;
+        }
+        row.generation = commit.generation;
+        row.access_token = Some(commit.access_token.clone());
+        row.expires_at = Some(commit.expires_at);
+        row.lifetime = commit.lifetime;
+        if commit.scope.is_some() {
+            row.scope.clone_from(&commit.scope);
+        }
+        fill(&mut row.user, commit.user.as_deref());
+        fill(&mut row.organization, commit.organization.as_deref());
+        row.foreign_owner.clone_from(&commit.foreign_owner);
+        row.claim = None;
+        row.unknown_since = None;
+        row.attempts = 0;
+        row.next_attempt_at = commit.not_before;
+        state.jitter = jitter as f32;
+        true
+    }
+
+    /// A claim ended without a pair.
+    pub fn released(
+        &self,
+        grant: GrantId,
+        unknown_since: Option<DateTime<Utc>>,
+        attempts: u32,
+        next: DateTime<Utc>,
+    ) {
+        let mut state = lock(&self.state);
+        if state.row.grant_id == grant {
+            state.row.claim = None;
+            state.row.unknown_since = unknown_since;
+            state.row.attempts = attempts;
+            state.row.next_attempt_at = Some(next);
+        }
+    }
+
+    /// A claim that the store shows: to be taken over by the next attempt, if it is dead.
+    pub fn found_claim(&self, claim: Option<OpenClaim>) {
+        lock(&self.state).row.claim = claim;
+    }
+
+    /// No attempt before `next`, for a reason that says nothing about the token.
+    pub fn wait_until(&self, next: DateTime<Utc>) {
+        lock(&self.state).row.next_attempt_at = Some(next);
+    }
+
+    /// The grant is gone.
+    pub fn refused(&self, grant: GrantId, generation: Generation, reason: Refusal, since: DateTime<Utc>) {
+        let row = &mut lock(&self.state).row;
+        if row.grant_id == grant && row.generation == generation {
+            row.facts.grant = GrantFact::Refused { reason, since };
+            row.claim = None;
+        }
+    }
+
+    /// Calendly refused this generation's access token. True the first time.
+    ///
+    /// One refresh follows at once; where the fresh token is refused too, each next one waits twice as long.
+    pub fn reject(&self, generation: Generation, now: DateTime<Utc>) -> bool {
+        let mut state = lock(&self.state);
+        let first = state.row.generation == generation && state.rejected != Some(generation);
+        if first {
+            state.rejected = Some(generation);
+            state.rejections += 1;
+            if state.rejections > 1 {
+                state.row.next_attempt_at = Some(now + rest_after(state.rejections));
+            }
+        }
+        first
+    }
+
+    /// Calendly accepted the token.
+    pub fn accepted(&self) {
+        lock(&self.state).rejections = 0;
+    }
+
+    /// Whether this generation's access token was refused.
+    #[must_use]
+    pub fn is_rejected(&self) -> bool {
+        let state = lock(&self.state);
+        state.rejected == Some(state.row.generation)
+    }
+
+    /// How the webhook stands.
+    pub fn set_webhook(&self, fact: WebhookFact) {
+        lock(&self.state).row.facts.webhook = fact;
+    }
+
+    /// Whose connection it is, where that was not known.
+    pub fn learn_user(&self, me: &Me) {
+        let row = &mut lock(&self.state).row;
+        fill(&mut row.user, Some(&me.user));
+        fill(&mut row.organization, Some(&me.organization));
+    }
+
+    /// Parks or releases.
+    pub fn set_quarantined(&self, parked: Option<Quarantined>) {
+        lock(&self.state).row.facts.quarantined = parked;
+    }
+
+    /// The connection is deleted: nothing of it is used any more.
+    pub fn mark_deleted(&self) {
+        lock(&self.state).deleted = true;
+    }
+
+    /// Whether it is.
+    #[must_use]
+    pub fn is_deleted(&self) -> bool {
+        lock(&self.state).deleted
+    }
+
+    /// The facts.
+    #[must_use]
+    pub fn facts(&self) -> Facts {
+        lock(&self.state).row.facts.clone()
+    }
+
+    /// The status with its reason.
+    #[must_use]
+    pub fn status(&self) -> Derived {
+        derive(&lock(&self.state).row.facts)
+    }
+
+    /// The status, where it has changed since it was last asked for here: what is worth a line in the log.
+    pub fn status_to_show(&self) -> Option<Derived> {
+        let mut state = lock(&self.state);
+        let derived = derive(&state.row.facts);
+        let before = state.shown.replace(derived.status);
+        (before != Some(derived.status)).then_some(derived)
+    }
+
+    /// When its actor means to look again; for the sweep that proves that somebody will.
+    pub fn set_wake_at(&self, at: Option<DateTime<Utc>>) {
+        self.wake_at.store(at.map_or(i64::MAX, |at| at.timestamp_millis()), Ordering::Relaxed);
+    }
+
+    /// The same; `None` where it waits for nothing.
+    #[must_use]
+    pub fn wake_at(&self) -> Option<DateTime<Utc>> {
+        DateTime::from_timestamp_millis(self.wake_at.load(Ordering::Relaxed))
+    }
+
+    /// When its subscription is to be verified next; `None`: at once.
+    pub fn set_verify_at(&self, at: Option<DateTime<Utc>>) {
+        self.verify_at.store(at.map_or(i64::MIN, |at| at.timestamp_millis()), Ordering::Relaxed);
+    }
+
+    /// The same.
+    #[must_use]
+    pub fn verify_at(&self) -> Option<DateTime<Utc>> {
+        DateTime::from_timestamp_millis(self.verify_at.load(Ordering::Relaxed))
+    }
+
+    /// One more restart of its actor.
+    pub fn count_restart(&self) {
+        self.restarts.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Restarts since the start of the process.
+    #[must_use]
+    pub fn restarts(&self) -> u32 {
+        self.restarts.load(Ordering::Relaxed)
+    }
+}
+
+/// A minute after the second refused token in a row, doubling to an hour.
+fn rest_after(rejections: u32) -> TimeDelta {
+    TimeDelta::minutes(1_i64.checked_shl(rejections.saturating_sub(2)).unwrap_or(60).clamp(1, 60))
+}
+
+fn fill(known: &mut Option<Box<str>>, said: Option<&str>) {
+    if known.is_none() {
+        *known = said.map(Into::into);
+    }
+}
+
+#[cfg(test)]
+#[path = "cell_tests.rs"]
+mod tests;

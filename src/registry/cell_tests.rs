@@ -1,0 +1,129 @@
+//! Going forward only: what memory takes from rows and rotations, and what it does not.
+
+use uuid::Uuid;
+
+use super::*;
+use crate::domain::token::DEFAULT_LIFETIME;
+
+fn at(seconds: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
+}
+
+fn row(grant: u128, granted_at: i64, generation: i64) -> Connection {
+    Connection {
+        id: "a".parse().unwrap(),
+        grant_id: GrantId::new(Uuid::from_u128(grant)),
+        generation: Generation(generation),
+        granted_generation: Generation(1),
+        granted_at: at(granted_at),
+        client_id: None,
+        access_token: Some(AccessToken::new(format!("token-{generation}"))),
+        expires_at: Some(at(7200)),
+        lifetime: DEFAULT_LIFETIME,
+        scope: None,
+        user: None,
+        organization: None,
+        foreign_owner: None,
+        facts: Facts::new(at(granted_at)),
+        claim: None,
+        unknown_since: None,
+        attempts: 0,
+        next_attempt_at: None,
+    }
+}
+
+fn commit(grant: u128, generation: i64) -> Commit {
+    Commit {
+        id: "a".parse().unwrap(),
+        grant_id: GrantId::new(Uuid::from_u128(grant)),
+        generation: Generation(generation),
+        access_token: AccessToken::new(format!("token-{generation}")),
+        refresh_token: None,
+        expires_at: at(9000),
+        lifetime: DEFAULT_LIFETIME,
+        scope: None,
+        user: Some("U".into()),
+        organization: None,
+        foreign_owner: None,
+        not_before: None,
+    }
+}
+
+#[test]
+fn a_reload_never_replaces_a_newer_pair_by_an_older_row() {
+    let cell = Cell::new(row(1, 0, 5), 0.5);
+    assert!(cell.keep(&commit(1, 6), 0.5));
+    let mut stale = row(1, 0, 5);
+    stale.facts.paused = Some(at(9));
+    assert_eq!(cell.adopt(stale), Adopted::WentBack);
+    assert_eq!(cell.read(|c| c.generation), Generation(6));
+    assert_eq!(cell.facts().paused, Some(at(9)), "a pause counts all the same");
+    assert_eq!(cell.adopt(row(1, 0, 7)), Adopted::Updated);
+}
+
+/// PITFALLS 2: the late loser.
+#[test]
+fn a_late_answer_of_an_old_grant_or_generation_changes_nothing() {
+    let cell = Cell::new(row(1, 0, 5), 0.5);
+    assert_eq!(cell.adopt(row(2, 10, 6)), Adopted::NewGrant);
+    assert!(!cell.keep(&commit(1, 6), 0.5));
+    assert!(!cell.keep(&commit(2, 6), 0.5));
+    cell.refused(GrantId::new(Uuid::from_u128(1)), Generation(5), Refusal::Revoked, at(1));
+    assert!(cell.facts().may_refresh());
+}
+
+#[test]
+fn between_grants_the_later_one_wins() {
+    let cell = Cell::new(row(2, 10, 6), 0.5);
+    assert_eq!(cell.adopt(row(1, 0, 9)), Adopted::WentBack);
+    assert_eq!(cell.adopt(row(3, 20, 2)), Adopted::NewGrant);
+}
+
+#[test]
+fn a_rejected_or_foreign_or_nearly_ended_token_is_not_used() {
+    let cell = Cell::new(row(1, 0, 5), 0.5);
+    assert_eq!(cell.living(at(0)).unwrap().generation, Generation(5));
+    assert!(cell.living(at(7198)).is_none());
+    assert!(cell.reject(Generation(5), at(0)));
+    assert!(!cell.reject(Generation(5), at(0)), "once a generation");
+    assert!(cell.living(at(0)).is_none());
+    cell.keep(&commit(1, 6), 0.5);
+    assert!(cell.living(at(0)).is_some());
+    let mut foreign = commit(1, 7);
+    foreign.foreign_owner = Some("V".into());
+    cell.keep(&foreign, 0.5);
+    assert!(cell.living(at(0)).is_none());
+}
+
+#[test]
+fn a_status_is_shown_when_it_changes() {
+    let cell = Cell::new(row(1, 0, 5), 0.5);
+    assert_eq!(cell.status_to_show().unwrap().status, Status::Active);
+    assert_eq!(cell.status_to_show(), None);
+    cell.refused(GrantId::new(Uuid::from_u128(1)), Generation(5), Refusal::Revoked, at(1));
+    assert_eq!(cell.status_to_show().unwrap().status, Status::ReauthorizationRequired);
+}
+
+/// The living token of a quarantined connection is still there to be served.
+#[test]
+fn quarantine_takes_no_token_away() {
+    let cell = Cell::new(row(1, 0, 5), 0.5);
+    cell.set_quarantined(Some(Quarantined { reason: "panic".into(), since: at(1) }));
+    assert!(cell.living(at(2)).is_some());
+}
+
+/// A 401 leads to one refresh for its generation, never to a loop.
+#[test]
+fn a_fresh_token_that_is_refused_too_waits_longer_each_time() {
+    let cell = Cell::new(row(1, 0, 5), 0.5);
+    let mut waits = vec![];
+    for generation in 5..10 {
+        assert!(cell.reject(Generation(generation), at(0)));
+        waits.push(cell.token_view().not_before.map(|then| (then - at(0)).num_minutes()));
+        cell.keep(&commit(1, generation + 1), 0.5);
+    }
+    assert_eq!(waits, [None, Some(1), Some(2), Some(4), Some(8)]);
+    cell.accepted();
+    assert!(cell.reject(Generation(10), at(0)));
+    assert_eq!(cell.token_view().not_before, None);
+}

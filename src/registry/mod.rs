@@ -1,0 +1,79 @@
+//! What is known in memory: a cell for each connection, the rotations in flight, counters. No I/O, no actors.
+
+pub mod cell;
+pub mod counters;
+pub mod in_flight;
+pub mod ownership;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use crate::domain::grant::Connection;
+use crate::domain::ids::ConnectionId;
+use cell::{Adopted, Cell};
+use counters::Counters;
+use in_flight::InFlight;
+use ownership::Ownership;
+
+/// Everything in memory.
+#[derive(Debug, Default)]
+pub struct Registry {
+    cells: RwLock<HashMap<ConnectionId, Arc<Cell>>>,
+    /// Rotations under way in this process.
+    pub in_flight: InFlight,
+    /// What happened since the start.
+    pub counters: Counters,
+    /// Which connections are this keeper's.
+    pub ownership: Ownership,
+}
+
+/// Locks, also when a holder panicked: what is guarded is replaced whole or not at all.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Registry {
+    /// The cell of a connection.
+    #[must_use]
+    pub fn get(&self, id: &ConnectionId) -> Option<Arc<Cell>> {
+        self.cells.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+    }
+
+    /// Takes a row as the store has it: a new cell, or what is newer than memory. `jitter`: 0 to 1.
+    pub fn adopt(&self, row: Connection, jitter: f64) -> (Arc<Cell>, Adopted) {
+        let mut cells = self.cells.write().unwrap_or_else(PoisonError::into_inner);
+        match cells.get(&row.id) {
+            Some(cell) => (cell.clone(), cell.adopt(row)),
+            None => {
+                let cell = Arc::new(Cell::new(row, jitter));
+                cells.insert(cell.id().clone(), cell.clone());
+                (cell, Adopted::New)
+            }
+        }
+    }
+
+    /// Forgets a deleted connection; whoever still holds its cell finds it marked.
+    pub fn remove(&self, id: &ConnectionId) -> Option<Arc<Cell>> {
+        let cell = self.cells.write().unwrap_or_else(PoisonError::into_inner).remove(id)?;
+        cell.mark_deleted();
+        Some(cell)
+    }
+
+    /// All cells, in no order.
+    #[must_use]
+    pub fn cells(&self) -> Vec<Arc<Cell>> {
+        self.cells.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// How many connections there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.cells.read().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}

@@ -1,0 +1,227 @@
+//! Who may exchange next: at most so many at once, the most urgent first, slowly at the start, nobody while a fault holds.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio::sync::oneshot;
+
+use crate::domain::slow_start::SlowStart;
+use crate::domain::token_budget::TokenBudget;
+use crate::registry::lock;
+
+/// Shared by all rotations of the process.
+#[derive(Debug)]
+pub struct Limiter {
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    slow_start: SlowStart,
+    under_way: usize,
+    held: bool,
+    gated: bool,
+    closed: bool,
+    waiting: BTreeMap<Rank, oneshot::Sender<Permit>>,
+    sequence: u64,
+    budgets: HashMap<Box<str>, TokenBudget>,
+}
+
+/// Urgency, then the soonest need, then first come.
+type Rank = (u8, i64, u64);
+
+/// One place among those that exchange at once; given back when dropped.
+#[derive(Debug)]
+pub struct Permit(Option<Arc<Limiter>>);
+
+impl Limiter {
+    /// At most `max` at once.
+    #[must_use]
+    pub fn new(max: usize) -> Arc<Self> {
+        Arc::new(Self {
+            state: Mutex::new(State {
+                slow_start: SlowStart::new(max),
+                under_way: 0,
+                held: false,
+                gated: false,
+                closed: false,
+                waiting: BTreeMap::new(),
+                sequence: 0,
+                budgets: HashMap::new(),
+            }),
+        })
+    }
+
+    /// Waits for a place; `None` where the keeper is stopping.
+    pub async fn permit(self: &Arc<Self>, urgency: u8, needed_by: Option<DateTime<Utc>>) -> Option<Permit> {
+        let place = {
+            let mut state = lock(&self.state);
+            if state.closed {
+                return None;
+            }
+            state.sequence += 1;
+            let rank = (urgency, needed_by.map_or(i64::MIN, |at| at.timestamp_millis()), state.sequence);
+            let (give, place) = oneshot::channel();
+            state.waiting.insert(rank, give);
+            place
+        };
+        self.admit();
+        place.await.ok()
+    }
+
+    /// Gives free places to those who wait. A waiter that has gone away gives its place back by dropping it.
+    fn admit(self: &Arc<Self>) {
+        loop {
+            let next = {
+                let mut state = lock(&self.state);
+                let free = !state.held && !state.gated && state.under_way < state.slow_start.allowed();
+                let Some((_, next)) = free.then(|| state.waiting.pop_first()).flatten() else { return };
+                state.under_way += 1;
+                next
+            };
+            let _ = next.send(Permit(Some(self.clone())));
+        }
+    }
+
+    /// Lets one through although a fault holds all: the probe. False where nobody waits.
+    pub fn admit_probe(self: &Arc<Self>) -> bool {
+        let next = {
+            let mut state = lock(&self.state);
+            let next = if state.gated { None } else { state.waiting.pop_first() };
+            let Some((_, next)) = next else { return false };
+            state.under_way += 1;
+            next
+        };
+        next.send(Permit(Some(self.clone()))).is_ok()
+    }
+
+    /// One exchange went well: more may be under way.
+    pub fn succeeded(self: &Arc<Self>) {
+        lock(&self.state).slow_start.succeeded();
+        self.admit();
+    }
+
+    /// Nobody starts until [`Limiter::resume`].
+    pub fn hold(&self) {
+        let mut state = lock(&self.state);
+        state.held = true;
+        state.slow_start.restart();
+    }
+
+    /// The fault is over: slow start.
+    pub fn resume(self: &Arc<Self>) {
+        lock(&self.state).held = false;
+        self.admit();
+    }
+
+    /// Whether this keeper may exchange at all: not before the keeper lock is held, and for long enough.
+    pub fn gate(self: &Arc<Self>, closed: bool) {
+        lock(&self.state).gated = closed;
+        self.admit();
+    }
+
+    /// The keeper stops: nobody waits any longer, nobody starts.
+    pub fn close(&self) {
+        let mut state = lock(&self.state);
+        state.closed = true;
+        state.waiting.clear();
+    }
+
+    /// How many exchanges are under way.
+    #[must_use]
+    pub fn under_way(&self) -> usize {
+        lock(&self.state).under_way
+    }
+
+    /// Takes one of the user's 8 tokens a minute.
+    ///
+    /// # Errors
+    /// How long to wait, where the minute's tokens are used up.
+    pub fn take_token(&self, user: &str, now: Duration) -> Result<(), Duration> {
+        let mut state = lock(&self.state);
+        if state.budgets.len() > 10_000 && state.sequence.is_multiple_of(1024) {
+            state.budgets.retain(|_, budget| !budget.is_idle(now));
+        }
+        match state.budgets.get_mut(user) {
+            Some(budget) => budget.take(now),
+            None => state.budgets.entry(user.into()).or_default().take(now),
+        }
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        if let Some(limiter) = self.0.take() {
+            lock(&limiter.state).under_way -= 1;
+            limiter.admit();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    fn wait(limiter: &Arc<Limiter>, urgency: u8, by: i64) -> impl Future<Output = Option<Permit>> + use<> {
+        let (limiter, by) = (limiter.clone(), DateTime::from_timestamp(by, 0));
+        let mut waiting = Box::pin(async move { limiter.permit(urgency, by).await });
+        assert!(waiting.as_mut().now_or_never().is_none());
+        waiting
+    }
+
+    #[tokio::test]
+    async fn the_most_urgent_and_then_the_soonest_needed_goes_first() {
+        let limiter = Limiter::new(1);
+        let first = limiter.permit(3, None).await.unwrap();
+        let mut late = Box::pin(wait(&limiter, 3, 200));
+        let mut soon = Box::pin(wait(&limiter, 3, 100));
+        let mut urgent = Box::pin(wait(&limiter, 0, 900));
+        drop(first);
+        assert!(soon.as_mut().now_or_never().is_none());
+        drop(urgent.as_mut().now_or_never().unwrap());
+        drop(soon.as_mut().now_or_never().unwrap());
+        assert!(late.as_mut().now_or_never().unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn a_waiter_that_goes_away_keeps_no_place() {
+        let limiter = Limiter::new(1);
+        let first = limiter.permit(3, None).await.unwrap();
+        drop(wait(&limiter, 0, 1));
+        let mut second = Box::pin(wait(&limiter, 3, 1));
+        drop(first);
+        assert!(second.as_mut().now_or_never().unwrap().is_some());
+        assert_eq!(limiter.under_way(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_fault_holds_all_but_the_probe_and_ends_in_a_slow_start() {
+        let limiter = Limiter::new(8);
+        for _ in 0..8 {
+            limiter.succeeded();
+        }
+        limiter.hold();
+        let mut waiting: Vec<_> = (0..4).map(|n| Box::pin(wait(&limiter, 3, n))).collect();
+        assert!(limiter.admit_probe());
+        let probe = waiting.remove(0).now_or_never().unwrap();
+        limiter.succeeded();
+        limiter.resume();
+        drop(probe);
+        let admitted = waiting.iter_mut().filter_map(|w| w.as_mut().now_or_never()).count();
+        assert_eq!(admitted, 2, "two at once after the first success");
+    }
+
+    #[tokio::test]
+    async fn a_stop_ends_all_waiting() {
+        let limiter = Limiter::new(1);
+        let _first = limiter.permit(3, None).await.unwrap();
+        let waiting = wait(&limiter, 0, 1);
+        limiter.close();
+        assert!(waiting.await.is_none());
+        assert!(limiter.permit(0, None).await.is_none());
+    }
+}

@@ -1,0 +1,122 @@
+//! What actors have done for them: tracked tasks on the I/O runtime, written against the ports. Nothing here knows actors.
+
+pub mod grants;
+pub mod limiter;
+pub mod rotation;
+pub mod system_fault;
+pub mod timeline;
+pub mod verification;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::domain::subscription::Scope;
+use crate::domain::subscription::callback::CallbackTemplate;
+use crate::ports::{Clock, Jitter, Store, Subscriptions, TokenEndpoint};
+use crate::registry::Registry;
+use crate::registry::counters::Counters;
+use crate::runtime::IoRuntime;
+use crate::shutdown::Shutdown;
+use limiter::Limiter;
+use system_fault::SystemFault;
+use timeline::Timeline;
+
+/// Plain values that services need; whoever wires them knows where they come from.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The OAuth client that grants must have been issued to.
+    pub client_id: Box<str>,
+    /// So many exchanges at once.
+    pub max_concurrent: usize,
+    /// `None`: the keeper keeps tokens only.
+    pub webhook: Option<WebhookSettings>,
+}
+
+/// Which subscription each connection is to have.
+#[derive(Clone, Debug)]
+pub struct WebhookSettings {
+    /// Where it delivers.
+    pub callback: CallbackTemplate,
+    /// For whom.
+    pub scope: Scope,
+    /// What it delivers.
+    pub events: BTreeSet<String>,
+    /// How often it is verified.
+    pub verify_every: Duration,
+    /// Older callback URLs, removed once the wanted one works.
+    pub retire_urls: Vec<String>,
+}
+
+/// The adapters that services work with.
+#[derive(Clone)]
+pub struct Adapters {
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub jitter: Arc<dyn Jitter>,
+    /// Calendly's OAuth server.
+    pub tokens: Arc<dyn TokenEndpoint>,
+    /// Calendly's webhook subscriptions.
+    pub subscriptions: Arc<dyn Subscriptions>,
+    /// The database.
+    pub store: Arc<dyn Store>,
+}
+
+/// Everything that actors and services share; one for the process.
+pub struct Services {
+    /// What they talk to.
+    pub adapters: Adapters,
+    /// What is known in memory.
+    pub registry: Registry,
+    /// Who may exchange next.
+    pub limiter: Arc<Limiter>,
+    /// What is wrong for all.
+    pub system: Arc<SystemFault>,
+    /// What happened to each connection.
+    pub timeline: Timeline,
+    /// Where tasks run.
+    pub io: IoRuntime,
+    /// Whether the keeper is stopping.
+    pub shutdown: Shutdown,
+    /// Plain values.
+    pub settings: Settings,
+}
+
+impl Services {
+    /// Puts them together and starts what runs beside: the timeline's writer and the fault's probe.
+    pub fn start(adapters: Adapters, settings: Settings, io: IoRuntime, shutdown: Shutdown) -> Arc<Self> {
+        let limiter = Limiter::new(settings.max_concurrent);
+        let system = Arc::new(SystemFault::new(limiter.clone()));
+        system.watch(&io, shutdown.clone());
+        let timeline = Timeline::start(&io, adapters.clock.clone(), adapters.store.clone());
+        Arc::new(Self {
+            adapters,
+            registry: Registry::default(),
+            limiter,
+            system,
+            timeline,
+            io,
+            shutdown,
+            settings,
+        })
+    }
+
+    /// What happened so far, counted.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.registry.counters
+    }
+
+    /// No new work: nobody waits for a permit any longer. What is in flight goes on.
+    pub fn stop(&self) {
+        self.shutdown.request();
+        self.limiter.close();
+    }
+}
+
+impl std::fmt::Debug for Services {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Services").field("connections", &self.registry.len()).finish_non_exhaustive()
+    }
+}

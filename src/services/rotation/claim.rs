@@ -1,0 +1,115 @@
+//! The claim: the durable mark made before a refresh token is sent, and its release where no pair came of it.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
+
+use super::{Ended, Guard, Rotation};
+use crate::domain::ids::{ClaimId, Generation, GrantId};
+use crate::domain::rotation::{ClaimRequest, Release};
+use crate::domain::secrets::RefreshToken;
+use crate::services::system_fault::Kind as Fault;
+
+/// A claim of ours and what it gave.
+pub(super) struct Held {
+    pub(super) claim_id: ClaimId,
+    pub(super) grant_id: GrantId,
+    pub(super) generation: Generation,
+    pub(super) refresh_token: RefreshToken,
+    pub(super) unknown_since: Option<DateTime<Utc>>,
+    /// Boot time from just before the claim was sent.
+    pub(super) claimed_at: Duration,
+}
+
+/// Whether an attempt may have consumed the token.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Consumed {
+    No,
+    Perhaps,
+}
+
+/// Claims the connection's present generation.
+pub(super) async fn claim(rotation: &Rotation) -> Result<Held, Ended> {
+    let services = &rotation.services;
+    let clock = &services.adapters.clock;
+    let (guard, may, seize, user, client_id) = rotation.cell.read(|c| {
+        let guard: Guard = (c.grant_id, c.generation);
+        (guard, c.facts.may_refresh(), c.claim.map(|claim| claim.id), c.user.clone(), c.client_id.clone())
+    });
+    if !may || rotation.cell.is_deleted() {
+        return Err(Ended::MovedOn);
+    }
+    if client_id.is_some_and(|id| id != services.settings.client_id) {
+        let hint = "grants were issued to another client_id: check calendly.client_id";
+        services.system.begin(Fault::ClientRefused, clock.now(), hint);
+        return Err(rotation.retry_in(Duration::from_secs(60)));
+    }
+    let rate_key = user.as_deref().unwrap_or(rotation.id().as_str());
+    if let Err(wait) = services.limiter.take_token(rate_key, clock.boot()) {
+        return Err(rotation.retry_in(wait));
+    }
+    let claim_id = ClaimId::new(Uuid::new_v4());
+    let claimed_at = clock.boot();
+    let request = ClaimRequest {
+        id: rotation.id(),
+        grant_id: guard.0,
+        generation: guard.1,
+        claim_id,
+        at: clock.now(),
+        seize,
+    };
+    match services.adapters.store.claim(request).await {
+        Ok(Some(claimed)) => Ok(Held {
+            claim_id,
+            grant_id: guard.0,
+            generation: guard.1,
+            refresh_token: claimed.refresh_token,
+            unknown_since: claimed.unknown_since,
+            claimed_at,
+        }),
+        Ok(None) => {
+            let _ = rotation.moved_on().await;
+            Err(rotation.retry_in(Duration::from_secs(2)))
+        }
+        Err(error) => {
+            // A rotation never begins that could not be saved.
+            rotation.database_failed(&error);
+            services.system.failed(Fault::DatabaseAway, rotation.id(), clock.now());
+            Err(rotation.retry_in(Duration::from_secs(5)))
+        }
+    }
+}
+
+/// Ends a claim without a pair; the next attempt comes after `delay`.
+pub(super) async fn release(rotation: &Rotation, held: &Held, consumed: Consumed, delay: Duration) -> Ended {
+    let services = &rotation.services;
+    let now = services.adapters.clock.now();
+    let unknown_since = match consumed {
+        Consumed::No => held.unknown_since,
+        Consumed::Perhaps => held.unknown_since.or(Some(now)),
+    };
+    let attempts = rotation.cell.read(|c| c.attempts).saturating_add(1);
+    let next_attempt_at = now + TimeDelta::from_std(delay).unwrap_or(TimeDelta::MAX);
+    let release = Release {
+        id: rotation.id().clone(),
+        claim_id: held.claim_id,
+        unknown_since,
+        attempts,
+        next_attempt_at,
+    };
+    match services.adapters.store.release(release).await {
+        Ok(true) => {
+            rotation.cell.released(held.grant_id, unknown_since, attempts, next_attempt_at);
+            Ended::Retry
+        }
+        Ok(false) => rotation.moved_on().await,
+        Err(error) => {
+            // The claim stays in the row and is taken over, as unknown, by the next attempt.
+            rotation.database_failed(&error);
+            rotation.cell.released(held.grant_id, unknown_since.or(Some(now)), attempts, next_attempt_at);
+            let _ = rotation.moved_on().await;
+            Ended::Retry
+        }
+    }
+}

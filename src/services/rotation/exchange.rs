@@ -1,0 +1,125 @@
+//! The exchange: the refresh token sent once, and its answer judged.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use log::warn;
+use serde_json::json;
+
+use super::claim::{self, Consumed, Held};
+use super::{Ended, RETRY, Rotation};
+use crate::domain::outcome::{Outcome, TokenAnswer};
+use crate::domain::rotation::Commit;
+use crate::domain::timeline::Kind;
+use crate::domain::token::{DEFAULT_LIFETIME, MIN_INTERVAL_AFTER_ODD_EXPIRY};
+use crate::services::system_fault::Kind as Fault;
+
+/// A claim older than this is not acted on: whoever waits for it to die counts from its making.
+const CLAIM_FRESH: Duration = Duration::from_secs(5);
+/// The second try after an unknown outcome comes at once: some servers repeat the pair for half a minute.
+const SECOND_TRY: Duration = Duration::from_secs(1);
+/// What a 429 without a word about when means.
+const THROTTLED: Duration = Duration::from_secs(60);
+
+pub(super) enum Answered {
+    Pair(Box<Commit>, Vec<&'static str>),
+    Refused,
+    Ended(Ended),
+}
+
+/// Sends the token and says what came of it.
+pub(super) async fn exchange(rotation: &Rotation, held: &Held) -> Answered {
+    let services = &rotation.services;
+    let clock = &services.adapters.clock;
+    if clock.boot().saturating_sub(held.claimed_at) >= CLAIM_FRESH {
+        return Answered::Ended(
+            give_up(rotation, held, Consumed::No, Duration::ZERO, "claim_too_old", None).await,
+        );
+    }
+    let sent_at = clock.now();
+    let attempts = rotation.cell.read(|c| c.attempts);
+    let backoff = RETRY.delay(attempts + 1, rotation.draw());
+    let (consumed, delay, reason, fault) = match services.adapters.tokens.refresh(&held.refresh_token).await {
+        Outcome::Success(answer) => {
+            let (commit, oddities) = pair(rotation, held, *answer, sent_at);
+            return Answered::Pair(Box::new(commit), oddities);
+        }
+        Outcome::InvalidGrant => return Answered::Refused,
+        Outcome::ClientRefused(fault) => {
+            services.system.begin(Fault::ClientRefused, clock.now(), fault.hint());
+            (Consumed::No, Duration::from_secs(5), fault.reason().to_owned(), None)
+        }
+        Outcome::Throttled { wait } => {
+            let delay = wait.unwrap_or(THROTTLED).mul_f64(1.0 + rotation.draw() / 4.0);
+            (Consumed::No, delay, "throttled".to_owned(), Some(Fault::EverybodyThrottled))
+        }
+        Outcome::NotSent => {
+            (Consumed::No, backoff, "no_connection".to_owned(), Some(Fault::CalendlyUnreachable))
+        }
+        Outcome::Unknown(doubt) => {
+            let delay = if attempts == 0 { SECOND_TRY } else { backoff };
+            (Consumed::Perhaps, delay, doubt.to_string(), Some(Fault::CalendlyFailing))
+        }
+    };
+    Answered::Ended(give_up(rotation, held, consumed, delay, &reason, fault).await)
+}
+
+async fn give_up(
+    rotation: &Rotation,
+    held: &Held,
+    consumed: Consumed,
+    delay: Duration,
+    reason: &str,
+    fault: Option<Fault>,
+) -> Ended {
+    let services = &rotation.services;
+    if let Some(kind) = fault {
+        services.system.failed(kind, rotation.id(), services.adapters.clock.now());
+    }
+    let (counter, outcome) = match consumed {
+        Consumed::No => (&services.counters().transient, "not_consumed"),
+        Consumed::Perhaps => (&services.counters().unknown, "unknown"),
+    };
+    counter.add_one();
+    warn!(target: &rotation.target(), outcome, reason,
+        retry_in:% = humantime::format_duration(Duration::from_millis(delay.as_millis() as u64));
+        "token not refreshed");
+    let detail = json!({ "outcome": outcome, "reason": reason, "generation": held.generation });
+    services.timeline.note(
+        rotation.id(),
+        Kind::RefreshFailed,
+        format!("token not refreshed ({reason})"),
+        detail,
+    );
+    claim::release(rotation, held, consumed, delay).await
+}
+
+/// Makes a commit of an answer. Nothing in it can make the pair be dropped.
+fn pair(
+    rotation: &Rotation,
+    held: &Held,
+    answer: TokenAnswer,
+    sent_at: DateTime<Utc>,
+) -> (Commit, Vec<&'static str>) {
+    let known_user = rotation.cell.read(|c| c.user.clone());
+    let lifetime = answer.lifetime.unwrap_or(DEFAULT_LIFETIME);
+    let foreign_owner = match (&known_user, &answer.owner) {
+        (Some(known), Some(said)) if known.as_ref() != said => Some(said.as_str().into()),
+        _ => None,
+    };
+    let commit = Commit {
+        id: rotation.id().clone(),
+        grant_id: held.grant_id,
+        generation: held.generation.next(),
+        access_token: answer.access_token,
+        refresh_token: answer.refresh_token,
+        expires_at: sent_at + lifetime.delta(),
+        lifetime,
+        scope: answer.scope.map(Into::into),
+        user: answer.owner.filter(|_| foreign_owner.is_none()).map(Into::into),
+        organization: answer.organization.filter(|_| foreign_owner.is_none()).map(Into::into),
+        foreign_owner,
+        not_before: answer.lifetime.is_none().then(|| sent_at + MIN_INTERVAL_AFTER_ODD_EXPIRY),
+    };
+    (commit, answer.oddities)
+}

@@ -1,0 +1,202 @@
+//! The heart: one rotation of one connection, as one tracked task that no actor's end can cancel.
+//!
+//! Permit, claim, exchange, keep. The steps' order and guards follow from single-use refresh tokens:
+//! a token is sent only under a durable claim, and an answer is secured before anything about it is judged.
+
+mod claim;
+mod commit;
+mod exchange;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use log::{info, warn};
+use serde_json::json;
+use tokio::task::JoinHandle;
+
+use super::Services;
+use crate::domain::backoff::Backoff;
+use crate::domain::decision::Why;
+use crate::domain::facts::Refusal;
+use crate::domain::ids::{ConnectionId, Generation, GrantId};
+use crate::domain::rotation::{Commit, Refuse};
+use crate::domain::timeline::Kind;
+use crate::ports::StoreError;
+use crate::registry::cell::Cell;
+use crate::registry::in_flight::Place;
+use claim::Held;
+
+/// How the end of a rotation that was tried again in vain is spaced.
+const RETRY: Backoff = Backoff { min: Duration::from_secs(2), max: Duration::from_secs(60) };
+/// How long a refusal waits for evidence that it is not everybody's.
+const REFUSAL_GRACE: Duration = Duration::from_secs(5);
+
+/// How a rotation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// A new pair is kept.
+    Refreshed,
+    /// Not now; the cell says when again.
+    Retry,
+    /// The grant is gone.
+    Refused,
+    /// The row has moved on: deleted, replaced, paused, refreshed by somebody else.
+    MovedOn,
+    /// The keeper is stopping.
+    Stopping,
+}
+
+/// One rotation's surroundings.
+struct Rotation {
+    services: Arc<Services>,
+    cell: Arc<Cell>,
+    why: Why,
+    started: Duration,
+}
+
+/// Starts the rotation of a connection; `None` where one is under way.
+pub fn start(services: &Arc<Services>, cell: &Arc<Cell>, why: Why) -> Option<JoinHandle<Ended>> {
+    let place = services.registry.in_flight.enter(cell.id())?;
+    let rotation = Rotation {
+        started: services.adapters.clock.boot(),
+        services: services.clone(),
+        cell: cell.clone(),
+        why,
+    };
+    Some(services.io.spawn(rotation.run(place)))
+}
+
+impl Rotation {
+    async fn run(self, _place: Place) -> Ended {
+        let needed_by = self.cell.read(|connection| connection.expires_at);
+        let Some(permit) = self.services.limiter.permit(self.why.urgency(), needed_by).await else {
+            return Ended::Stopping;
+        };
+        let held = match claim::claim(&self).await {
+            Ok(held) => held,
+            Err(ended) => return ended,
+        };
+        let answered = exchange::exchange(&self, &held).await;
+        drop(permit);
+        match answered {
+            exchange::Answered::Pair(commit, oddities) => self.keep(held, *commit, oddities).await,
+            exchange::Answered::Refused => self.refused(held).await,
+            exchange::Answered::Ended(ended) => ended,
+        }
+    }
+
+    async fn keep(&self, held: Held, commit: Commit, oddities: Vec<&'static str>) -> Ended {
+        let services = &self.services;
+        for oddity in oddities {
+            services.timeline.note(self.id(), Kind::OddAnswer, oddity, json!({}));
+        }
+        if let Some(owner) = &commit.foreign_owner {
+            warn!(target: &self.target(), owner:% = owner; "the tokens are another user's, kept but not served");
+            let text = "the answer's owner is another user, the tokens are kept but not served";
+            services.timeline.note(self.id(), Kind::OddAnswer, text, json!({ "owner": owner }));
+        }
+        if !commit::keep(self, &commit).await {
+            services.counters().superseded.add_one();
+            commit::give_back(self, held, commit).await;
+            return Ended::MovedOn;
+        }
+        services.counters().refreshed.add_one();
+        services.system.succeeded(services.adapters.clock.now());
+        let took = services.adapters.clock.boot().saturating_sub(self.started);
+        let expires_in = commit.lifetime.seconds().unsigned_abs();
+        let reason = self.why.as_str();
+        info!(target: &self.target(),
+            generation = commit.generation.0,
+            expires_in:% = humantime::format_duration(Duration::from_secs(expires_in)),
+            reason,
+            took:% = format_args!("{}ms", took.as_millis());
+            "token refreshed");
+        let detail =
+            json!({ "generation": commit.generation, "reason": reason, "expires_at": commit.expires_at });
+        services.timeline.note(self.id(), Kind::Refreshed, format!("token refreshed ({reason})"), detail);
+        Ended::Refreshed
+    }
+
+    /// `invalid_grant`: final, unless everybody is refused or the row has moved on.
+    async fn refused(&self, held: Held) -> Ended {
+        let services = &self.services;
+        let now = services.adapters.clock.now();
+        if !services.system.refusal_stands(self.id(), now, REFUSAL_GRACE).await {
+            return claim::release(self, &held, claim::Consumed::No, Duration::from_secs(5)).await;
+        }
+        let first = self.cell.read(|c| c.granted_generation == held.generation);
+        let reason = Refusal::classify(held.unknown_since.is_some(), first);
+        let refuse = Refuse {
+            id: self.id().clone(),
+            grant_id: held.grant_id,
+            generation: held.generation,
+            reason,
+            at: now,
+        };
+        match services.adapters.store.refuse(refuse).await {
+            Ok(true) => {}
+            Ok(false) => return self.moved_on().await,
+            Err(error) => {
+                // Nothing is lost: the claim stays open, the same answer will come again.
+                self.database_failed(&error);
+                return self.retry_in(Duration::from_secs(5));
+            }
+        }
+        self.cell.refused(held.grant_id, held.generation, reason, now);
+        let counters = services.counters();
+        let (counter, kind, text) = match reason {
+            Refusal::RotationLost => {
+                (&counters.self_inflicted, Kind::RotationLost, "an answer was lost, the grant is gone")
+            }
+            Refusal::Revoked => (&counters.refused, Kind::Revoked, "Calendly refuses the grant: revoked"),
+            Refusal::DeadOnArrival => (
+                &counters.refused,
+                Kind::DeadOnArrival,
+                "Calendly refused the imported grant at its first refresh",
+            ),
+        };
+        counter.add_one();
+        services.timeline.note(self.id(), kind, text, json!({ "generation": held.generation }));
+        Ended::Refused
+    }
+
+    /// The facts in memory were stale: take over what the store says.
+    async fn moved_on(&self) -> Ended {
+        match self.services.adapters.store.get(self.id()).await {
+            Ok(Some(row)) => {
+                let claim = row.claim;
+                self.cell.adopt(row);
+                self.cell.found_claim(claim);
+            }
+            Ok(None) => self.cell.mark_deleted(),
+            Err(error) => self.database_failed(&error),
+        }
+        Ended::MovedOn
+    }
+
+    fn retry_in(&self, delay: Duration) -> Ended {
+        let delay = TimeDelta::from_std(delay).unwrap_or(TimeDelta::MAX);
+        self.cell.wait_until(self.services.adapters.clock.now() + delay);
+        Ended::Retry
+    }
+
+    fn database_failed(&self, error: &StoreError) {
+        warn!(target: &self.target(), error:% = error; "the store failed");
+    }
+
+    fn id(&self) -> &ConnectionId {
+        self.cell.id()
+    }
+
+    fn target(&self) -> String {
+        format!("connection/{}", self.cell.id())
+    }
+
+    fn draw(&self) -> f64 {
+        self.services.adapters.jitter.draw()
+    }
+}
+
+/// Which pair a step is about.
+type Guard = (GrantId, Generation);

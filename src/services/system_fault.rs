@@ -1,0 +1,261 @@
+//! Faults of the whole system: recognised as such, said once, probed, and never blamed on a single connection.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use log::{info, warn};
+use tokio::sync::Notify;
+
+use super::limiter::Limiter;
+use crate::domain::backoff::Backoff;
+use crate::domain::ids::ConnectionId;
+use crate::registry::lock;
+use crate::runtime::{IoRuntime, sleep};
+use crate::shutdown::Shutdown;
+
+/// So many connections in a row, without a success between them, are not their own fault any more.
+const MANY: usize = 5;
+
+const PROBE: Backoff = Backoff { min: Duration::from_secs(5), max: Duration::from_secs(60) };
+
+/// What is wrong for all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Client id, secret or token URL are wrong.
+    ClientRefused,
+    /// Every grant is refused.
+    EverybodyRefused,
+    /// No connection to Calendly.
+    CalendlyUnreachable,
+    /// Calendly's answers say nothing.
+    CalendlyFailing,
+    /// Everybody is told to wait.
+    EverybodyThrottled,
+    /// The database does not answer.
+    DatabaseAway,
+}
+
+impl Kind {
+    /// The machine-readable name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ClientRefused => "client_refused",
+            Self::EverybodyRefused => "everybody_refused",
+            Self::CalendlyUnreachable => "calendly_unreachable",
+            Self::CalendlyFailing => "calendly_failing",
+            Self::EverybodyThrottled => "everybody_throttled",
+            Self::DatabaseAway => "database_away",
+        }
+    }
+}
+
+/// A fault that holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Which.
+    pub kind: Kind,
+    /// Since when.
+    pub since: DateTime<Utc>,
+}
+
+/// Watches what comes of all rotations together.
+#[derive(Debug)]
+pub struct SystemFault {
+    limiter: Arc<Limiter>,
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    fault: Option<Fault>,
+    /// Distinct connections that failed alike since the last success.
+    streak: HashSet<ConnectionId>,
+    streak_of: Option<Kind>,
+}
+
+impl SystemFault {
+    /// Holds and resumes `limiter`.
+    #[must_use]
+    pub fn new(limiter: Arc<Limiter>) -> Self {
+        Self { limiter, state: Mutex::default(), changed: Notify::new() }
+    }
+
+    /// The fault that holds now.
+    #[must_use]
+    pub fn current(&self) -> Option<Fault> {
+        lock(&self.state).fault
+    }
+
+    /// Something that is wrong for all by its nature.
+    pub fn begin(&self, kind: Kind, now: DateTime<Utc>, detail: &str) {
+        let mut state = lock(&self.state);
+        if state.fault.is_some() {
+            return;
+        }
+        state.fault = Some(Fault { kind, since: now });
+        drop(state);
+        self.limiter.hold();
+        self.changed.notify_waiters();
+        warn!(target: "supervisor", fault = kind.as_str(), hint = detail; "system fault, refreshing stops for all");
+    }
+
+    /// One connection failed in a way that many may share. True where a fault of that kind holds now.
+    pub fn failed(&self, kind: Kind, id: &ConnectionId, now: DateTime<Utc>) -> bool {
+        let many = {
+            let mut state = lock(&self.state);
+            if state.streak_of != Some(kind) {
+                state.streak.clear();
+                state.streak_of = Some(kind);
+            }
+            if state.streak.len() <= MANY {
+                state.streak.insert(id.clone());
+            }
+            state.streak.len() > MANY
+        };
+        if many {
+            self.begin(kind, now, "no connection is marked; it ends by itself when a refresh succeeds");
+        }
+        self.current().is_some_and(|fault| fault.kind == kind)
+    }
+
+    /// A refresh succeeded: whatever held is over.
+    pub fn succeeded(&self, now: DateTime<Utc>) {
+        let ended = {
+            let mut state = lock(&self.state);
+            state.streak.clear();
+            state.streak_of = None;
+            state.fault.take()
+        };
+        self.changed.notify_waiters();
+        self.limiter.succeeded();
+        if let Some(fault) = ended {
+            let lasted = humantime::format_duration(Duration::from_secs(
+                (now - fault.since).num_seconds().max(0).unsigned_abs(),
+            ));
+            info!(target: "supervisor", fault = fault.kind.as_str(), lasted:% = lasted; "system fault is over");
+            self.limiter.resume();
+        }
+    }
+
+    /// Waits `grace` for evidence about a refusal: a success after it, or more refusals. True where the refusal stands.
+    pub async fn refusal_stands(&self, id: &ConnectionId, now: DateTime<Utc>, grace: Duration) -> bool {
+        let changed = self.changed.notified();
+        tokio::pin!(changed);
+        changed.as_mut().enable();
+        if self.failed(Kind::EverybodyRefused, id, now) {
+            return false;
+        }
+        let _ = tokio::time::timeout(grace, changed).await;
+        self.current().is_none()
+    }
+
+    /// Lets a probe through from time to time while a fault holds, until the keeper stops.
+    pub fn watch(self: &Arc<Self>, io: &IoRuntime, shutdown: Shutdown) {
+        let this = self.clone();
+        io.spawn_loop(async move {
+            let watching = async {
+                loop {
+                    let changed = this.changed.notified();
+                    if this.current().is_none() {
+                        changed.await;
+                        continue;
+                    }
+                    let mut attempt = 0;
+                    while this.current().is_some() {
+                        attempt += 1;
+                        sleep(PROBE.delay(attempt, 1.0)).await;
+                        if this.current().is_some() && !this.limiter.admit_probe() {
+                            attempt -= 1; // nobody waited: no probe was made
+                        }
+                    }
+                }
+            };
+            tokio::select! {
+                () = watching => {}
+                () = shutdown.requested() => {}
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(n: usize) -> ConnectionId {
+        format!("c{n}").parse().unwrap()
+    }
+
+    fn faults() -> Arc<SystemFault> {
+        Arc::new(SystemFault::new(Limiter::new(4)))
+    }
+
+    #[test]
+    fn five_refusals_are_five_users_and_the_sixth_is_the_system() {
+        let faults = faults();
+        let now = DateTime::UNIX_EPOCH;
+        for n in 0..5 {
+            assert!(!faults.failed(Kind::EverybodyRefused, &id(n), now));
+        }
+        assert!(!faults.failed(Kind::EverybodyRefused, &id(0), now), "the same user twice counts once");
+        assert!(faults.failed(Kind::EverybodyRefused, &id(6), now));
+        assert_eq!(faults.current().map(|fault| fault.kind), Some(Kind::EverybodyRefused));
+        faults.succeeded(now);
+        assert_eq!(faults.current(), None);
+    }
+
+    #[test]
+    fn a_success_between_them_or_another_kind_starts_the_count_anew() {
+        let faults = faults();
+        let now = DateTime::UNIX_EPOCH;
+        for n in 0..30 {
+            assert!(!faults.failed(Kind::EverybodyRefused, &id(n), now));
+            if n % 3 == 0 {
+                faults.succeeded(now);
+            } else if n % 3 == 1 {
+                faults.failed(Kind::CalendlyFailing, &id(n), now);
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_stands_when_a_success_follows_or_nothing_more_comes() {
+        let faults = faults();
+        let now = DateTime::UNIX_EPOCH;
+        let grace = Duration::from_secs(5);
+        assert!(faults.refusal_stands(&id(1), now, grace).await);
+        let (stands, ()) =
+            tokio::join!(faults.refusal_stands(&id(2), now, grace), async { faults.succeeded(now) });
+        assert!(stands);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn refusals_of_many_at_once_are_all_withheld() {
+        let faults = faults();
+        let now = DateTime::UNIX_EPOCH;
+        let refusals = (0..20).map(|n| {
+            let faults = faults.clone();
+            async move { faults.refusal_stands(&id(n), now, Duration::from_secs(5)).await }
+        });
+        let stands = futures_util::future::join_all(refusals).await;
+        assert!(stands.iter().all(|stands| !stands));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_fault_is_probed_after_5_then_10_then_20_seconds() {
+        let limiter = Limiter::new(4);
+        let faults = Arc::new(SystemFault::new(limiter.clone()));
+        faults.watch(&IoRuntime::new(tokio::runtime::Handle::current()), Shutdown::default());
+        tokio::task::yield_now().await;
+        faults.begin(Kind::ClientRefused, DateTime::UNIX_EPOCH, "");
+        let start = tokio::time::Instant::now();
+        for expected in [5, 15, 35] {
+            drop(limiter.permit(0, None).await.unwrap());
+            assert_eq!(start.elapsed().as_secs(), expected);
+        }
+    }
+}

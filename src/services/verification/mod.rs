@@ -1,0 +1,181 @@
+//! Verification: compare the subscription with what is wanted, and repair it.
+//!
+//! Work is done per group: all connections that Calendly sees as one subscription owner share one list call.
+
+mod group;
+mod repair;
+mod report;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use log::{debug, warn};
+
+use super::{Services, WebhookSettings};
+use crate::domain::facts::WebhookState;
+use crate::domain::ids::ConnectionId;
+use crate::domain::scopes::missing_for_webhooks;
+use crate::domain::subscription::Owner;
+use crate::domain::subscription::reconcile::{to_ask_for, to_retire};
+use crate::ports::{ApiError, ApiErrorClass, Caller, StoreError};
+use crate::registry::cell::{Cell, Living};
+
+pub use group::{GroupKey, key};
+
+/// What Calendly or the database could not do now is tried again after this.
+const LATER: Duration = Duration::from_secs(30);
+
+/// How a verification ended.
+#[derive(Debug)]
+pub enum Verified {
+    /// Looked at, and repaired where needed; the facts say how it stands.
+    Done,
+    /// Calendly refused a token that should live: refresh it, then again.
+    Rejected(Arc<Cell>),
+    /// No connection of the group has a token to ask with: after the refresh again.
+    NoToken,
+    /// Nothing is concluded; again after this.
+    Later(Duration),
+}
+
+/// Why a verification ended early.
+enum Stop {
+    Rejected,
+    Unavailable(String),
+    Later(Duration),
+}
+
+/// Verifies the subscription of one group, `members` being the connections that asked.
+pub async fn verify(services: &Services, members: &[Arc<Cell>]) -> Verified {
+    let Some(webhook) = &services.settings.webhook else {
+        report::state(services, members, WebhookState::Off, None).await;
+        return Verified::Done;
+    };
+    let now = services.adapters.clock.now();
+    let mut unavailable = None;
+    for asker in members {
+        let Some(living) = asker.living(now) else { continue };
+        let visit = Visit { services, webhook, asker, living: &living };
+        match visit.look(members).await {
+            Ok(()) => {
+                asker.accepted();
+                return Verified::Done;
+            }
+            Err(Stop::Later(after)) => return Verified::Later(after),
+            Err(Stop::Rejected) => {
+                let renewed = asker.read(|c| c.generation) > living.generation;
+                if renewed || !asker.reject(living.generation, now) {
+                    return Verified::Later(Duration::from_secs(1));
+                }
+                return Verified::Rejected(asker.clone());
+            }
+            // Another admin's token may do where one was demoted.
+            Err(Stop::Unavailable(reason)) => unavailable = Some(reason),
+        }
+    }
+    match unavailable {
+        Some(reason) => {
+            report::unavailable(services, members, reason).await;
+            Verified::Done
+        }
+        None => Verified::NoToken,
+    }
+}
+
+/// One look at Calendly with one connection's token.
+struct Visit<'a> {
+    services: &'a Services,
+    webhook: &'a WebhookSettings,
+    asker: &'a Arc<Cell>,
+    living: &'a Living,
+}
+
+impl Visit<'_> {
+    async fn look(&self, members: &[Arc<Cell>]) -> Result<(), Stop> {
+        let owner = self.owner().await?;
+        let scope = self.asker.read(|c| c.scope.clone());
+        let missing = missing_for_webhooks(scope.as_deref(), self.webhook.events.iter().map(String::as_str));
+        if !missing.is_empty() {
+            return Err(Stop::Unavailable(format!("missing_scopes={}", missing.join(" "))));
+        }
+        let subscriptions = &self.services.adapters.subscriptions;
+        let mut listed = subscriptions.list(self.caller(), &owner).await.map_err(stop)?;
+        for (callback, cells) in group::by_callback(self.webhook, &owner, members) {
+            let record = self
+                .services
+                .adapters
+                .store
+                .subscription(&owner, &callback.to_string())
+                .await
+                .map_err(store)?;
+            if let Some(uri) = to_ask_for(&listed, record.as_ref()) {
+                match subscriptions.get(self.caller(), uri).await {
+                    Ok(found) => listed.push(found),
+                    Err(error) if error.class == ApiErrorClass::NotFound => {}
+                    Err(error) => return Err(stop(error)),
+                }
+            }
+            repair::repair(self, &owner, callback, &listed, record, &cells).await?;
+        }
+        for uri in to_retire(&listed, &self.webhook.retire_urls) {
+            subscriptions.delete(self.caller(), &uri).await.map_err(stop)?;
+            report::retired(self.services, members, &uri);
+        }
+        Ok(())
+    }
+
+    /// Whose subscription it is; asks Calendly where the grant did not say.
+    async fn owner(&self) -> Result<Owner, Stop> {
+        let known = |cell: &Cell| {
+            cell.read(|c| group::owner(self.webhook, c.user.as_deref(), c.organization.as_deref()))
+        };
+        if let Some(owner) = known(self.asker) {
+            return Ok(owner);
+        }
+        let me = self.services.adapters.subscriptions.me(self.caller()).await.map_err(stop)?;
+        self.asker.learn_user(&me);
+        self.services.adapters.store.learn_user(self.asker.id(), me).await.map_err(store)?;
+        known(self.asker).ok_or(Stop::Later(LATER))
+    }
+
+    fn caller(&self) -> Caller<'_> {
+        Caller { rate_key: self.asker.id().as_str(), token: &self.living.token }
+    }
+}
+
+/// A failed call, by what follows from it.
+fn stop(error: ApiError) -> Stop {
+    match error.class {
+        ApiErrorClass::Unauthenticated => Stop::Rejected,
+        ApiErrorClass::InsufficientScope(scopes) => {
+            Stop::Unavailable(format!("missing_scopes={}", scopes.join(" ")))
+        }
+        ApiErrorClass::PermissionDenied => Stop::Unavailable(format!("permission_denied: {}", error.detail)),
+        ApiErrorClass::InvalidRequest => {
+            warn!(target: "webhook", error:% = error; "Calendly refuses the request as invalid, check the webhook configuration");
+            Stop::Unavailable(format!("invalid_request: {}", error.detail))
+        }
+        ApiErrorClass::Throttled(wait) => Stop::Later(wait.unwrap_or(Duration::from_secs(60))),
+        ApiErrorClass::NotFound
+        | ApiErrorClass::AlreadyExists
+        | ApiErrorClass::Unavailable
+        | ApiErrorClass::Unreadable => {
+            debug!(target: "webhook", error:% = error; "verification put off");
+            Stop::Later(LATER)
+        }
+    }
+}
+
+fn store(error: StoreError) -> Stop {
+    warn!(target: "webhook", error:% = error; "verification put off, the store failed");
+    Stop::Later(LATER)
+}
+
+/// All connections of a group, as text for the log: the first, and how many more.
+fn named(cells: &[Arc<Cell>]) -> String {
+    let first = cells.first().map(|cell| cell.id()).map_or("-", ConnectionId::as_str);
+    match cells.len() {
+        0 | 1 => first.into(),
+        many => format!("{first} and {} more", many - 1),
+    }
+}

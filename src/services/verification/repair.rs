@@ -1,0 +1,117 @@
+//! Carrying a verdict out: create first, delete after, record what was made.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use log::warn;
+
+use super::{Stop, Visit, named, report, stop, store};
+use crate::domain::subscription::callback::CallbackUrl;
+use crate::domain::subscription::gap::{deliveries_failing, gap_from};
+use crate::domain::subscription::reconcile::{Verdict, Wanted, Wrong, reconcile};
+use crate::domain::subscription::{Found, Owner, Recorded};
+use crate::ports::{ApiErrorClass, NewSubscription};
+use crate::registry::cell::Cell;
+
+/// A 409 whose twin cannot be seen is got round by another version of the URL, this often.
+const VERSIONS_TRIED: u32 = 5;
+
+/// Brings one callback URL's subscription into order.
+pub(super) async fn repair(
+    visit: &Visit<'_>,
+    owner: &Owner,
+    callback: CallbackUrl,
+    listed: &[Found],
+    record: Option<Recorded>,
+    cells: &[Arc<Cell>],
+) -> Result<(), Stop> {
+    let services = visit.services;
+    let events: BTreeSet<String> = visit.webhook.events.clone();
+    let wanted = Wanted { callback, events, scope: visit.webhook.scope };
+    let found = |uri: &str| listed.iter().find(|found| found.uri == uri);
+    match reconcile(&wanted, listed) {
+        Verdict::Keep { uri } => {
+            let retry = found(&uri).and_then(|found| found.retry_started_at);
+            if deliveries_failing(record.as_ref(), retry) {
+                report::deliveries_failing(services, cells, &wanted.callback, retry);
+            }
+            keep(visit, owner, &wanted, uri.clone(), retry).await?;
+            report::found(services, cells, &uri, wanted.events.len()).await;
+        }
+        Verdict::DeleteDuplicates { keep: uri, delete } => {
+            let retry = found(&uri).and_then(|found| found.retry_started_at);
+            keep(visit, owner, &wanted, uri.clone(), retry).await?;
+            delete_all(visit, &delete).await;
+            report::duplicates(services, cells, &uri, &delete).await;
+        }
+        Verdict::Create { version } => {
+            let made = create(visit, owner, &wanted, version).await?;
+            keep(visit, owner, &wanted, made.uri.clone(), made.retry_started_at).await?;
+            let from = gap(record.as_ref(), cells, None);
+            report::created(services, cells, &made.uri, from).await;
+        }
+        Verdict::Replace { version, old, reason } => {
+            let made = create(visit, owner, &wanted, version).await?;
+            keep(visit, owner, &wanted, made.uri.clone(), made.retry_started_at).await?;
+            delete_all(visit, &old).await;
+            let disabled = (reason == Wrong::Disabled)
+                .then(|| old.iter().filter_map(|uri| found(uri)?.retry_started_at).min());
+            let from = gap(record.as_ref(), cells, disabled);
+            report::replaced(services, cells, &made.uri, &reason, from).await;
+        }
+        Verdict::Unknown { reason } => {
+            warn!(target: "webhook", connection = named(cells), reason; "nothing can be concluded about the webhook");
+            return Err(Stop::Later(visit.webhook.verify_every));
+        }
+    }
+    Ok(())
+}
+
+async fn create(visit: &Visit<'_>, owner: &Owner, wanted: &Wanted, version: u32) -> Result<Found, Stop> {
+    let subscriptions = &visit.services.adapters.subscriptions;
+    for version in version..version + VERSIONS_TRIED {
+        let callback_url = wanted.callback.version(version);
+        let new = NewSubscription { owner, callback_url: &callback_url, events: &wanted.events };
+        match subscriptions.create(visit.caller(), &new).await {
+            Err(error) if error.class == ApiErrorClass::AlreadyExists => {}
+            other => return other.map_err(stop),
+        }
+    }
+    warn!(target: "webhook", callback_url:% = wanted.callback; "every version of the callback URL is taken, list the account's webhooks");
+    Err(Stop::Later(visit.webhook.verify_every))
+}
+
+async fn keep(
+    visit: &Visit<'_>,
+    owner: &Owner,
+    wanted: &Wanted,
+    uri: String,
+    retry_started_at: Option<DateTime<Utc>>,
+) -> Result<(), Stop> {
+    let verified_at = Some(visit.services.adapters.clock.now());
+    let record = Recorded { uri, verified_at, retry_started_at };
+    let store_port = &visit.services.adapters.store;
+    store_port.record_subscription(owner, &wanted.callback.to_string(), Some(record)).await.map_err(store)
+}
+
+/// What could not be deleted is a duplicate at the next verification.
+async fn delete_all(visit: &Visit<'_>, uris: &[String]) {
+    for uri in uris {
+        if let Err(error) = visit.services.adapters.subscriptions.delete(visit.caller(), uri).await {
+            warn!(target: "webhook", connection:% = visit.asker.id(), error:% = error; "an old webhook could not be deleted, next time");
+        }
+    }
+}
+
+/// `disabled`: the outer option says whether it was, the inner since when its deliveries failed.
+fn gap(
+    record: Option<&Recorded>,
+    cells: &[Arc<Cell>],
+    disabled: Option<Option<DateTime<Utc>>>,
+) -> DateTime<Utc> {
+    let connected_at = cells.iter().map(|cell| cell.read(|c| c.granted_at)).min().unwrap_or_default();
+    let seen = cells.iter().filter_map(|cell| cell.facts().webhook.verified_at).max();
+    let verified_at = record.and_then(|record| record.verified_at).or(seen);
+    gap_from(verified_at, disabled.is_some(), disabled.flatten(), connected_at)
+}

@@ -1,0 +1,184 @@
+//! What a verification leaves behind: facts in the store and the cells, a line in the log, an entry in the timeline, a gap.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use log::{debug, info, warn};
+use serde_json::{Value, json};
+
+use super::named;
+use crate::domain::facts::{WebhookFact, WebhookState};
+use crate::domain::subscription::callback::CallbackUrl;
+use crate::domain::subscription::reconcile::Wrong;
+use crate::domain::timeline::Kind;
+use crate::ports::Gap;
+use crate::registry::cell::Cell;
+use crate::services::Services;
+
+pub(super) async fn found(services: &Services, cells: &[Arc<Cell>], uri: &str, events: usize) {
+    services.counters().verified.add_one();
+    let news: Vec<_> =
+        cells.iter().filter(|c| c.facts().webhook.state != WebhookState::Ok).cloned().collect();
+    fact(services, cells, WebhookState::Ok, None, Some(uri)).await;
+    if news.is_empty() {
+        debug!(target: "webhook", connection = named(cells), events, state = "active"; "webhook found in Calendly");
+    } else {
+        info!(target: "webhook", connection = named(&news), events, state = "active"; "webhook found in Calendly");
+        note(services, &news, Kind::WebhookFound, "webhook found in Calendly", &json!({ "uri": uri }));
+    }
+}
+
+pub(super) async fn created(services: &Services, cells: &[Arc<Cell>], uri: &str, gap_from: DateTime<Utc>) {
+    repaired(services, cells, uri, gap_from, "missing").await;
+    info!(target: "webhook", connection = named(cells), gap_from = time(gap_from); "webhook was missing, created");
+    note(services, cells, Kind::WebhookCreated, "webhook was missing, created", &json!({ "uri": uri }));
+}
+
+pub(super) async fn replaced(
+    services: &Services,
+    cells: &[Arc<Cell>],
+    uri: &str,
+    wrong: &Wrong,
+    gap_from: DateTime<Utc>,
+) {
+    repaired(services, cells, uri, gap_from, wrong.reason()).await;
+    let (text, missing, extra) = match wrong {
+        Wrong::Disabled => ("webhook was disabled, replaced", String::new(), String::new()),
+        Wrong::Events { missing, extra } => {
+            ("webhook had wrong events, replaced", missing.join(","), extra.join(","))
+        }
+        Wrong::Scope(_) => ("webhook had the wrong scope, replaced", String::new(), String::new()),
+    };
+    let connection = named(cells);
+    let gap_from = time(gap_from);
+    match wrong {
+        Wrong::Events { .. } => warn!(target: "webhook", connection, gap_from, missing, extra; "{text}"),
+        _ => warn!(target: "webhook", connection, gap_from; "{text}"),
+    }
+    let detail = json!({ "uri": uri, "reason": wrong.reason(), "missing": missing, "extra": extra });
+    note(services, cells, Kind::WebhookReplaced, text, &detail);
+}
+
+pub(super) async fn duplicates(services: &Services, cells: &[Arc<Cell>], kept: &str, deleted: &[String]) {
+    services.counters().repaired.add_one();
+    fact(services, cells, WebhookState::Ok, None, Some(kept)).await;
+    warn!(target: "webhook", connection = named(cells), deleted = deleted.len(); "duplicate webhooks deleted");
+    let detail = json!({ "kept": kept, "deleted": deleted });
+    note(
+        services,
+        cells,
+        Kind::WebhookDeleted,
+        "duplicate webhooks deleted, the oldest right one stays",
+        &detail,
+    );
+}
+
+pub(super) fn retired(services: &Services, cells: &[Arc<Cell>], uri: &str) {
+    info!(target: "webhook", connection = named(cells); "webhook at a retired callback URL deleted");
+    note(
+        services,
+        cells,
+        Kind::WebhookDeleted,
+        "webhook at a retired callback URL deleted",
+        &json!({ "uri": uri }),
+    );
+}
+
+pub(super) fn deliveries_failing(
+    services: &Services,
+    cells: &[Arc<Cell>],
+    callback: &CallbackUrl,
+    since: Option<DateTime<Utc>>,
+) {
+    let since = since.map(time).unwrap_or_default();
+    warn!(target: "webhook", connection = named(cells), since, callback_url:% = callback;
+        "deliveries are failing now, check that the callback URL answers with 2xx within 15 s");
+    note(services, cells, Kind::DeliveriesFailing, "deliveries are failing", &json!({ "since": since }));
+}
+
+pub(super) async fn unavailable(services: &Services, cells: &[Arc<Cell>], reason: String) {
+    let news: Vec<_> = cells
+        .iter()
+        .filter(|c| c.facts().webhook.reason.as_deref() != Some(reason.as_str()))
+        .cloned()
+        .collect();
+    fact(services, cells, WebhookState::Unavailable, Some(&reason), None).await;
+    if !news.is_empty() {
+        warn!(target: "webhook", connection = named(&news), reason; "Calendly refuses webhooks, looking again in a day");
+        note(
+            services,
+            &news,
+            Kind::WebhookUnavailable,
+            "Calendly refuses webhooks",
+            &json!({ "reason": reason }),
+        );
+    }
+}
+
+/// Sets a state without further ado.
+pub(super) async fn state(
+    services: &Services,
+    cells: &[Arc<Cell>],
+    state: WebhookState,
+    reason: Option<&str>,
+) {
+    let news: Vec<_> = cells.iter().filter(|c| c.facts().webhook.state != state).cloned().collect();
+    if !news.is_empty() {
+        fact(services, &news, state, reason, None).await;
+    }
+}
+
+async fn repaired(services: &Services, cells: &[Arc<Cell>], uri: &str, from: DateTime<Utc>, reason: &str) {
+    services.counters().repaired.add_one();
+    let opened_at = services.adapters.clock.now();
+    for cell in cells {
+        let gap = Gap { connection: cell.id().clone(), from, opened_at, reason: reason.into() };
+        if let Err(error) = services.adapters.store.open_gap(gap).await {
+            warn!(target: "webhook", connection:% = cell.id(), error:% = error; "the gap could not be recorded");
+        }
+    }
+    fact(services, cells, WebhookState::Ok, None, Some(uri)).await;
+    note(services, cells, Kind::GapOpened, "events may have been lost since then", &json!({ "from": from }));
+}
+
+/// Writes the fact down, keeping since when it holds and when it was last seen right.
+async fn fact(
+    services: &Services,
+    cells: &[Arc<Cell>],
+    state: WebhookState,
+    reason: Option<&str>,
+    uri: Option<&str>,
+) {
+    let now = services.adapters.clock.now();
+    let mut written: Vec<(WebhookFact, Vec<_>)> = vec![];
+    for cell in cells {
+        let before = cell.facts().webhook;
+        let new = WebhookFact {
+            state,
+            reason: reason.map(Into::into),
+            since: if before.state == state { before.since } else { now },
+            verified_at: if state == WebhookState::Ok { Some(now) } else { before.verified_at },
+            uri: uri.map(Into::into).or(before.uri),
+        };
+        cell.set_webhook(new.clone());
+        match written.iter_mut().find(|(fact, _)| *fact == new) {
+            Some((_, ids)) => ids.push(cell.id().clone()),
+            None => written.push((new, vec![cell.id().clone()])),
+        }
+    }
+    for (fact, ids) in written {
+        if let Err(error) = services.adapters.store.save_webhook(ids, fact).await {
+            warn!(target: "webhook", error:% = error; "the webhook's state could not be stored, next time");
+        }
+    }
+}
+
+fn note(services: &Services, cells: &[Arc<Cell>], kind: Kind, text: &str, detail: &Value) {
+    for cell in cells {
+        services.timeline.note(cell.id(), kind, text, detail.clone());
+    }
+}
+
+fn time(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
+}

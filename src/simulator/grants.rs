@@ -1,0 +1,232 @@
+//! One grant: its token pairs, and the rules by which they live and die. No HTTP, no clock, no text of tokens.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::options::{OldAccessToken, Rotation};
+use super::time::SECOND;
+
+/// More pairs than this are not remembered one by one: what is older counts as spent and expired.
+const REMEMBERED: usize = 1024;
+
+/// Set by the connection once the whole answer that carried a pair has been handed to the network.
+pub(super) type Whole = Arc<AtomicBool>;
+
+/// What one exchange made: an access token and a refresh token.
+pub(super) struct Pair {
+    pub issued_at: i64,
+    pub expires_at: i64,
+    pub whole: Whole,
+    pub access_revoked: bool,
+    pub refresh_spent: bool,
+    pub spent_at: i64,
+    /// How often the refresh token was presented and judged.
+    pub presented: u32,
+    /// The pair whose refresh token made this one; 0: a consent did.
+    pub previous: u32,
+    /// The newest pair made from this one's refresh token; 0: none.
+    pub successor: u32,
+    pub access_used: bool,
+}
+
+pub(super) struct Grant {
+    pub user: u32,
+    pub scope: Arc<str>,
+    pub revoked: bool,
+    pub rotations: u32,
+    /// Presentations of spent refresh tokens.
+    pub reused: u32,
+    /// Generation of the first remembered pair; generations count from 1.
+    first: u32,
+    pairs: VecDeque<Pair>,
+}
+
+/// What a refresh token is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefreshTokenState {
+    /// It would be exchanged.
+    Living,
+    /// It was exchanged (or revoked by name) and is worth nothing any more.
+    Spent,
+    /// The grant it belongs to was revoked.
+    Revoked,
+    /// This simulator never issued it.
+    Unknown,
+}
+
+/// What an access token is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AccessTokenState {
+    /// It opens the API.
+    Valid,
+    /// Its lifetime is over.
+    Expired,
+    /// It was revoked, alone or with its grant.
+    Revoked,
+    /// This simulator never issued it, or none was given.
+    Unknown,
+}
+
+impl Grant {
+    /// A fresh grant with its first pair, which its owner holds (seeded) or is about to get.
+    pub fn new(user: u32, scope: Arc<str>, now: i64, lifetime: i64, whole: bool) -> Self {
+        let mut grant = Self {
+            user,
+            scope,
+            revoked: false,
+            rotations: 0,
+            reused: 0,
+            first: 1,
+            pairs: VecDeque::with_capacity(1),
+        };
+        grant.pairs.push_back(Pair::new(now, lifetime, 0));
+        if whole {
+            grant.pairs[0].whole.store(true, Ordering::Release);
+        }
+        grant
+    }
+
+    /// Generation of the newest pair.
+    pub fn current(&self) -> u32 {
+        self.first + self.pairs.len() as u32 - 1
+    }
+
+    pub fn pair(&self, generation: u32) -> Option<&Pair> {
+        self.pairs.get(generation.checked_sub(self.first)? as usize)
+    }
+
+    pub fn pair_mut(&mut self, generation: u32) -> Option<&mut Pair> {
+        self.pairs.get_mut(generation.checked_sub(self.first)? as usize)
+    }
+
+    pub fn refresh_state(&self, generation: u32) -> RefreshTokenState {
+        if generation == 0 || generation > self.current() {
+            return RefreshTokenState::Unknown;
+        }
+        match self.pair(generation) {
+            _ if self.revoked => RefreshTokenState::Revoked,
+            Some(pair) if !pair.refresh_spent => RefreshTokenState::Living,
+            _ => RefreshTokenState::Spent,
+        }
+    }
+
+    pub fn access_state(&self, generation: u32, now: i64) -> AccessTokenState {
+        if generation == 0 || generation > self.current() {
+            return AccessTokenState::Unknown;
+        }
+        match self.pair(generation) {
+            _ if self.revoked => AccessTokenState::Revoked,
+            Some(pair) if pair.access_revoked => AccessTokenState::Revoked,
+            Some(pair) if pair.expires_at > now => AccessTokenState::Valid,
+            _ => AccessTokenState::Expired,
+        }
+    }
+
+    /// Generations whose refresh token would be exchanged: one, or several under legacy rotation.
+    pub fn living(&self) -> Vec<u32> {
+        (self.first..=self.current())
+            .filter(|generation| self.refresh_state(*generation) == RefreshTokenState::Living)
+            .collect()
+    }
+
+    /// The pair that a spent refresh token gets again, where the simulator repeats pairs for `window` seconds.
+    pub fn repeated(&self, generation: u32, now: i64, window: u32) -> Option<u32> {
+        let spent = self.pair(generation)?;
+        let in_time = now - spent.spent_at <= i64::from(window) * SECOND;
+        let living = self.refresh_state(spent.successor) == RefreshTokenState::Living;
+        (window > 0 && in_time && living).then_some(spent.successor)
+    }
+
+    /// Whether an answer that carried a pair made from this refresh token has left whole.
+    pub fn answered_whole(&self, generation: u32) -> bool {
+        self.pair(generation)
+            .and_then(|pair| self.pair(pair.successor))
+            .is_some_and(|successor| successor.whole.load(Ordering::Acquire))
+    }
+
+    /// Exchanges a living refresh token; the generation of the new pair. With `keep_refresh` the presented
+    /// token stays the living one (the answer will carry no other).
+    pub fn rotate(
+        &mut self,
+        generation: u32,
+        now: i64,
+        lifetime: i64,
+        rotation: Rotation,
+        old_access: OldAccessToken,
+        keep_refresh: bool,
+    ) -> u32 {
+        let made = self.current() + 1;
+        let mut fresh = Pair::new(now, lifetime, generation);
+        fresh.refresh_spent = keep_refresh;
+        if let Some(presented) = self.pair_mut(generation) {
+            presented.successor = made;
+            if rotation == Rotation::Strict {
+                if !keep_refresh {
+                    presented.spend(now);
+                }
+                presented.access_revoked |= old_access == OldAccessToken::Revoke;
+            }
+        }
+        self.pairs.push_back(fresh);
+        self.rotations += 1;
+        self.forget(now);
+        made
+    }
+
+    /// The access token of a pair was used: under legacy rotation that ends the pair it came from.
+    pub fn access_used(&mut self, generation: u32, now: i64, rotation: Rotation, old_access: OldAccessToken) {
+        let Some(pair) = self.pair_mut(generation) else { return };
+        if pair.access_used {
+            return;
+        }
+        pair.access_used = true;
+        let (previous, replaces) = (pair.previous, !pair.refresh_spent);
+        if rotation == Rotation::Legacy
+            && let Some(previous) = self.pair_mut(previous)
+        {
+            if replaces {
+                previous.spend(now);
+            }
+            previous.access_revoked |= old_access == OldAccessToken::Revoke;
+        }
+    }
+
+    fn forget(&mut self, now: i64) {
+        while self.pairs.len() > REMEMBERED
+            || (self.pairs.len() > 8
+                && self.pairs[0].refresh_spent
+                && (self.pairs[0].access_revoked || self.pairs[0].expires_at < now)
+                && now - self.pairs[0].spent_at > 600 * SECOND)
+        {
+            self.pairs.pop_front();
+            self.first += 1;
+        }
+    }
+}
+
+impl Pair {
+    fn new(now: i64, lifetime: i64, previous: u32) -> Self {
+        Self {
+            issued_at: now,
+            expires_at: now.saturating_add(lifetime.saturating_mul(SECOND)),
+            whole: Whole::default(),
+            access_revoked: false,
+            refresh_spent: false,
+            spent_at: 0,
+            presented: 0,
+            previous,
+            successor: 0,
+            access_used: false,
+        }
+    }
+
+    pub fn spend(&mut self, now: i64) {
+        if !self.refresh_spent {
+            self.refresh_spent = true;
+            self.spent_at = now;
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The whole keeper under virtual time: actors, services and domain, with the store and Calendly in memory.
+#![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod in_flight;
+mod outcomes;
+mod supervision;
+mod tokens;
+mod webhooks;

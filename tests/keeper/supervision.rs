@@ -1,0 +1,109 @@
+//! A failing actor is restarted alone and loses nothing; one that keeps failing is parked, not the process.
+
+use calendly_keeper::actors::messages::Fail;
+use calendly_keeper::domain::status::Status;
+use calendly_keeper::domain::timeline::Kind;
+
+use crate::support::world::{World, virtual_time};
+
+fn fail(world: &World, id: &str, how: Fail) {
+    let address = world.keeper().shared.children.address(&id.parse().unwrap());
+    address.expect("a running actor").do_send(how);
+}
+
+#[test]
+fn a_panic_an_error_and_a_stop_all_restart_the_child() {
+    for how in [Fail::Panic, Fail::Error, Fail::Stop] {
+        virtual_time(7200, async |mut world| {
+            world.connect("anna").await;
+            world.start();
+            world.pass(10).await;
+            fail(&world, "anna", how);
+            world.pass(10).await;
+            assert_eq!(world.cell("anna").restarts(), 1);
+            world.pass(7200).await;
+            assert!(world.cell("anna").living(world.now()).is_some(), "it went on refreshing after {how:?}");
+            assert!(world.kinds("anna").await.contains(&Kind::Restarted));
+        });
+    }
+}
+
+#[test]
+fn a_panic_in_one_of_a_thousand_is_noticed_by_nobody_else() {
+    virtual_time(7200, async |mut world| {
+        for n in 0..1000 {
+            world.connect(&format!("user-{n}")).await;
+        }
+        world.start();
+        world.pass(60).await;
+        for _ in 0..6 {
+            fail(&world, "user-7", Fail::Panic);
+            world.pass(4).await;
+        }
+        world.pass(20).await;
+        assert_eq!(world.status("user-7"), Status::Quarantined);
+        assert!(world.cell("user-7").living(world.now()).is_some(), "its living token can be served");
+        assert_eq!(world.services.counters().read().restarts, 5);
+        let others = (0..1000).filter(|n| *n != 7).map(|n| format!("user-{n}"));
+        assert!(others.clone().all(|id| world.cell(&id).restarts() == 0));
+        // Parked for ten minutes, then tried again: all are fresh in the end.
+        world.pass(3 * 3600).await;
+        assert_eq!(world.status("user-7"), Status::Active);
+        assert!(others.chain(["user-7".into()]).all(|id| world.cell(&id).living(world.now()).is_some()));
+        assert_eq!(world.calendly.book().reused, 0);
+    });
+}
+
+#[test]
+fn a_panic_during_a_refresh_in_flight_loses_no_token() {
+    virtual_time(7200, async |mut world| {
+        let grant = world.offer("anna", "anna", 10);
+        world.put(grant).await;
+        world.calendly.hold_answers();
+        world.start();
+        world.pass(5).await;
+        fail(&world, "anna", Fail::Panic);
+        world.pass(10).await;
+        world.calendly.release_answers();
+        world.pass(5).await;
+        assert!(world.cell("anna").living(world.now()).is_some());
+        assert_eq!(world.calendly.book().token_requests, 1);
+        world.pass(7200).await;
+        assert_eq!(world.calendly.book().reused, 0);
+        assert_eq!(world.status("anna"), Status::Active);
+    });
+}
+
+#[test]
+fn the_supervisor_and_the_webhook_actor_are_restarted_and_go_on() {
+    virtual_time(7200, async |mut world| {
+        world.connect("anna").await;
+        world.start();
+        world.pass(10).await;
+        world.keeper().supervisor.do_send(Fail::Panic);
+        world.keeper().shared.webhook().unwrap().do_send(Fail::Panic);
+        world.pass(10).await;
+        world.connect("ben").await;
+        world.pass(10).await;
+        for id in ["anna", "ben"] {
+            assert_eq!(world.status(id), Status::Active);
+            assert!(world.kinds(id).await.contains(&Kind::WebhookCreated), "{id}");
+        }
+        assert_eq!(world.cell("anna").restarts(), 0);
+        assert!(world.keeper().failed.borrow().is_none());
+    });
+}
+
+#[test]
+fn a_supervisor_that_cannot_be_kept_up_is_told_to_the_process() {
+    virtual_time(7200, async |mut world| {
+        world.start();
+        for _ in 0..6 {
+            world.keeper().supervisor.do_send(Fail::Panic);
+            world.pass(5).await;
+        }
+        world.pass(20).await;
+        let failed = world.keeper().failed.borrow().clone();
+        assert!(failed.is_some_and(|why| why.contains("supervisor")), "the process is to end");
+    });
+}

@@ -1,0 +1,16 @@
+//! The simulator, seen from outside: over HTTP with a client that shares nothing with it, and over raw sockets.
+#![cfg(feature = "simulator")]
+
+#[path = "simulator/support.rs"]
+mod support;
+
+#[path = "simulator/contract.rs"]
+mod contract;
+#[path = "simulator/control.rs"]
+mod control;
+#[path = "simulator/faults.rs"]
+mod faults;
+#[path = "simulator/oauth.rs"]
+mod oauth;
+#[path = "simulator/webhooks.rs"]
+mod webhooks;

@@ -1,0 +1,150 @@
+//! A whole keeper under virtual time: domain, services and actors, with the store and Calendly in memory.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::System;
+use calendly_keeper::actors::arbiters::Arbiters;
+use calendly_keeper::actors::{self, Keeper};
+use calendly_keeper::clock::{SeededJitter, TokioClock};
+use calendly_keeper::domain::backoff::Backoff;
+use calendly_keeper::domain::grant::{NewGrant, Put};
+use calendly_keeper::domain::ids::{ConnectionId, GrantId};
+use calendly_keeper::domain::intensity::RestartPolicy;
+use calendly_keeper::domain::secrets::{AccessToken, RefreshToken};
+use calendly_keeper::domain::status::Status;
+use calendly_keeper::domain::subscription::Scope;
+use calendly_keeper::domain::subscription::callback::CallbackTemplate;
+use calendly_keeper::domain::timeline::Kind;
+use calendly_keeper::domain::token::Lifetime;
+use calendly_keeper::ports::{Clock, Store as _};
+use calendly_keeper::registry::cell::Cell;
+use calendly_keeper::runtime::{IoRuntime, sleep};
+use calendly_keeper::services::{Adapters, Services, Settings, WebhookSettings, grants};
+use calendly_keeper::shutdown::Shutdown;
+use calendly_keeper::store::MemoryStore;
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::fake_calendly::{FakeCalendly, ORGANIZATION, user_uri};
+
+pub(crate) const CALLBACK: &str = "https://app.example/hooks/{connection}";
+pub(crate) const EVENTS: [&str; 2] = ["invitee.canceled", "invitee.created"];
+
+/// Everything that a test works with. Time stands still but for its waits.
+pub(crate) struct World {
+    pub(crate) calendly: Arc<FakeCalendly>,
+    pub(crate) store: MemoryStore,
+    pub(crate) services: Arc<Services>,
+    pub(crate) clock: Arc<dyn Clock>,
+    keeper: Option<Keeper>,
+}
+
+/// Runs a test in an actix system whose time is virtual.
+pub(crate) fn virtual_time<F: AsyncFnOnce(World)>(lifetime: i64, test: F) {
+    System::with_tokio_rt(|| {
+        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap()
+    })
+    .block_on(async move { test(World::new(lifetime)).await });
+}
+
+impl World {
+    fn new(lifetime: i64) -> Self {
+        let base = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        let clock: Arc<dyn Clock> = Arc::new(TokioClock::starting_at(base));
+        let calendly = FakeCalendly::new(clock.clone(), lifetime);
+        let store = MemoryStore::new();
+        let adapters = Adapters {
+            clock: clock.clone(),
+            jitter: Arc::new(SeededJitter::new(7)),
+            tokens: calendly.clone(),
+            subscriptions: calendly.clone(),
+            store: Arc::new(store.clone()),
+        };
+        let settings = Settings {
+            client_id: "client".into(),
+            max_concurrent: 64,
+            webhook: Some(WebhookSettings {
+                callback: CallbackTemplate::parse(CALLBACK).unwrap(),
+                scope: Scope::User,
+                events: EVENTS.iter().map(|e| (*e).to_owned()).collect(),
+                verify_every: Duration::from_secs(900),
+                retire_urls: vec![],
+            }),
+        };
+        let io = IoRuntime::new(tokio::runtime::Handle::current());
+        let services = Services::start(adapters, settings, io, Shutdown::default());
+        Self { calendly, store, services, clock, keeper: None }
+    }
+
+    /// Starts the actors.
+    pub(crate) fn start(&mut self) -> &Keeper {
+        let second = Duration::from_secs(1);
+        let settings = actors::Settings {
+            restart: RestartPolicy {
+                max_restarts: 5,
+                period: Duration::from_secs(60),
+                backoff: Backoff { min: second, max: 60 * second },
+            },
+            status_every: 30 * second,
+            poll_every: second,
+        };
+        self.keeper.insert(actors::start(self.services.clone(), settings, Arbiters::current()))
+    }
+
+    pub(crate) fn keeper(&self) -> &Keeper {
+        self.keeper.as_ref().unwrap()
+    }
+
+    /// A grant of `user`, as an application would hand it over; its access token ended `ago` seconds ago.
+    pub(crate) fn offer(&self, id: &str, user: &str, ago: i64) -> NewGrant {
+        let (access, refresh, _) = self.calendly.grant(user);
+        NewGrant {
+            id: id.parse().unwrap(),
+            grant_id: GrantId::new(uuid::Uuid::new_v4()),
+            granted_at: self.clock.now(),
+            client_id: Some("client".into()),
+            access_token: Some(AccessToken::new(access)),
+            refresh_token: RefreshToken::new(refresh),
+            expires_at: Some(self.clock.now() - TimeDelta::seconds(ago)),
+            lifetime: Lifetime::from_seconds(self.calendly.lifetime).unwrap(),
+            scope: Some("users:read webhooks:write scheduled_events:read".into()),
+            user: Some(user_uri(user).into()),
+            organization: Some(ORGANIZATION.into()),
+            replace: false,
+        }
+    }
+
+    pub(crate) async fn put(&self, grant: NewGrant) -> Put {
+        grants::put(&self.services, vec![grant]).await.unwrap().remove(0)
+    }
+
+    /// A connection whose id is its user's name and whose token lives on.
+    pub(crate) async fn connect(&self, name: &str) -> Put {
+        self.put(self.offer(name, name, -self.calendly.lifetime)).await
+    }
+
+    pub(crate) fn cell(&self, id: &str) -> Arc<Cell> {
+        self.services.registry.get(&id.parse().unwrap()).unwrap_or_else(|| panic!("no cell of {id}"))
+    }
+
+    pub(crate) fn status(&self, id: &str) -> Status {
+        self.cell(id).status().status
+    }
+
+    pub(crate) async fn kinds(&self, id: &str) -> Vec<Kind> {
+        self.pass(1).await; // the timeline is written behind the work
+        let id: ConnectionId = id.parse().unwrap();
+        let mut entries = self.store.timeline(&id, 100).await.unwrap();
+        entries.reverse();
+        entries.into_iter().map(|entry| entry.kind).collect()
+    }
+
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    /// Lets virtual seconds go by, with everything that happens in them.
+    pub(crate) async fn pass(&self, seconds: u64) {
+        sleep(Duration::from_secs(seconds)).await;
+    }
+}
