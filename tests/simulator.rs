@@ -12,5 +12,7 @@ mod control;
 mod faults;
 #[path = "simulator/oauth.rs"]
 mod oauth;
+#[path = "simulator/process.rs"]
+mod process;
 #[path = "simulator/webhooks.rs"]
 mod webhooks;

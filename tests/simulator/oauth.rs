@@ -140,7 +140,8 @@ async fn wrong_requests_are_told_what_is_wrong() {
     let grant = simulator.connect("anna").unwrap();
     let (id, secret) = (simulator.client_id(), simulator.client_secret());
     let token = &*grant.refresh_token;
-    let cases: [(&[(&str, &str)], u16, &str, &str); 5] = [
+    type Parameters<'a> = &'a [(&'a str, &'a str)];
+    let cases: [(Parameters<'_>, u16, &str, &str); 5] = [
         (&[], 400, "invalid_request", "Missing required parameter: grant_type."),
         (
             &[("grant_type", "password")],
