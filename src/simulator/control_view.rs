@@ -18,11 +18,12 @@ use super::tokens::{TokenName, fingerprint};
 const NEWEST: usize = 1000;
 
 pub(super) fn health(shared: &Shared) -> Value {
+    let seed = shared.faults(|faults| faults.seed());
     let state = shared.state();
     json!({
         "url": state.base,
         "client_id": state.options.client_id,
-        "seed": state.options.seed,
+        "seed": seed,
         "users": state.users.len(),
         "held": shared.held(),
     })

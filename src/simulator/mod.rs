@@ -146,6 +146,12 @@ impl Simulator {
         self.running.address
     }
 
+    /// What its tokens, ids and random faults come from; give it to [`Options::seed`] to repeat a run.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.running.seed
+    }
+
     /// The application's client id.
     #[must_use]
     pub fn client_id(&self) -> &str {

@@ -88,9 +88,10 @@ pub struct Options {
     /// The application is native: the client id in the body is enough, no secret.
     #[arg(long, help_heading = "OAuth")]
     pub native_app: bool,
-    /// Seed of tokens, ids and random faults: the same seed and the same calls give the same run.
-    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
-    pub seed: u64,
+    /// Seed of tokens, ids and random faults: the same seed and the same calls give the same run
+    /// [default: a random one, which the start line tells].
+    #[arg(long, value_name = "NUMBER")]
+    pub seed: Option<u64>,
     /// What resource URIs start with [default: the simulator's own address].
     #[arg(long, value_name = "URL")]
     pub uri_base: Option<String>,
@@ -211,7 +212,7 @@ impl Default for Options {
             client_id: Self::CLIENT_ID.into(),
             client_secret: Self::CLIENT_SECRET.into(),
             native_app: false,
-            seed: 1,
+            seed: None,
             uri_base: None,
             rotation: Rotation::Strict,
             old_access_token: OldAccessToken::Keep,

@@ -15,6 +15,7 @@ use super::state::State;
 pub(super) struct Running {
     pub shared: Arc<Shared>,
     pub address: SocketAddr,
+    pub seed: u64,
     runtime: Handle,
     /// Of the listener and its connections, while it listens.
     listening: Mutex<Option<CancellationToken>>,
@@ -36,8 +37,11 @@ impl Running {
         let address = listener.local_addr()?;
         let base = options.uri_base.clone().unwrap_or_else(|| format!("http://{address}"));
         let (client_id, client_secret) = (options.client_id.clone(), options.client_secret.clone());
-        let running = Running {
-            shared: Arc::new(Shared::new(State::new(options, base))),
+        // Random unless told: a simulator started anew must not issue the tokens of the one before.
+        let seed = options.seed.unwrap_or_else(|| uuid::Uuid::new_v4().as_u64_pair().0 >> 32);
+        let running = Self {
+            seed,
+            shared: Arc::new(Shared::new(State::new(options, base, seed), seed)),
             address,
             runtime: runtime.clone(),
             listening: Mutex::new(None),

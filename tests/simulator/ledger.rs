@@ -56,7 +56,7 @@ async fn next_token(response: reqwest::Result<reqwest::Response>) -> Option<Stri
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn under_random_faults_a_client_that_believes_its_answers_is_never_blamed() {
-    let simulator = start(Options { tokens_per_minute: 0, seed: 11, ..Options::default() });
+    let simulator = start(Options { tokens_per_minute: 0, seed: Some(11), ..Options::default() });
     for kind in [
         FaultKind::ResetAfter,
         FaultKind::ResetBefore,
