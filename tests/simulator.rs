@@ -4,13 +4,23 @@
 #[path = "simulator/support.rs"]
 mod support;
 
+#[path = "simulator/consent.rs"]
+mod consent;
 #[path = "simulator/contract.rs"]
 mod contract;
 #[path = "simulator/control.rs"]
 mod control;
 #[path = "simulator/faults.rs"]
 mod faults;
+#[path = "simulator/ledger.rs"]
+mod ledger;
 #[path = "simulator/oauth.rs"]
 mod oauth;
+#[path = "simulator/permissions.rs"]
+mod permissions;
+#[path = "simulator/process.rs"]
+mod process;
+#[path = "simulator/revocation.rs"]
+mod revocation;
 #[path = "simulator/webhooks.rs"]
 mod webhooks;

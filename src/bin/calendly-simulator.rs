@@ -60,7 +60,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let mut terminated = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
     let mut interrupted = signal(SignalKind::interrupt()).context("cannot wait for Ctrl-C")?;
 
-    let (seed, listen) = (arguments.options.seed, arguments.options.listen);
+    let listen = arguments.options.listen;
     let simulator =
         Simulator::start(arguments.options).with_context(|| format!("cannot start on {listen}"))?;
     let user = SeedUser::named(arguments.user_prefix);
@@ -72,10 +72,11 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         None => write_lines(std::io::stdout().lock(), &grants).context("cannot write to standard output")?,
     }
     eprintln!(
-        "calendly-simulator listens on {} client_id={} users={} seed={seed}",
+        "calendly-simulator listens on {} client_id={} users={} seed={}",
         simulator.url(),
         simulator.client_id(),
         grants.len(),
+        simulator.seed(),
     );
     tokio::select! {
         _ = terminated.recv() => {}

@@ -40,7 +40,7 @@ impl Call {
     }
 
     pub fn parameters(&self) -> Form<'_> {
-        Form(url::form_urlencoded::parse(self.query.as_bytes()).collect())
+        Form::of_query(&self.query)
     }
 
     /// The form of an OAuth call; a JSON object is taken too, as Calendly's own example sends one.
@@ -81,7 +81,11 @@ impl Call {
 /// Named values; of a name given twice the first counts, an empty value counts as absent.
 pub(super) struct Form<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
 
-impl Form<'_> {
+impl<'a> Form<'a> {
+    pub fn of_query(query: &'a str) -> Self {
+        Self(url::form_urlencoded::parse(query.as_bytes()).collect())
+    }
+
     pub fn get(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().find(|(other, _)| other == name)?;
         (!found.1.is_empty()).then_some(found.1.as_ref())

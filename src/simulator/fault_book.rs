@@ -38,12 +38,17 @@ pub(super) struct Verdict {
 pub(super) struct FaultBook {
     set: Vec<SetFault>,
     next_id: u64,
+    seed: u64,
     random: u64,
 }
 
 impl FaultBook {
     pub fn new(seed: u64) -> Self {
-        Self { set: Vec::new(), next_id: 1, random: seed }
+        Self { set: Vec::new(), next_id: 1, seed, random: seed }
+    }
+
+    pub fn seed(&self) -> u64 {
+        self.seed
     }
 
     pub fn add(&mut self, fault: Fault, user_number: Option<u32>) -> u64 {

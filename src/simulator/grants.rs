@@ -20,6 +20,8 @@ pub(super) struct Pair {
     pub whole: Whole,
     pub access_revoked: bool,
     pub refresh_spent: bool,
+    /// The answer carried no refresh token: the one that made this pair stays the living one.
+    refresh_hidden: bool,
     pub spent_at: i64,
     /// How often the refresh token was presented and judged.
     pub presented: u32,
@@ -161,6 +163,7 @@ impl Grant {
         let made = self.current() + 1;
         let mut fresh = Pair::new(now, lifetime, generation);
         fresh.refresh_spent = keep_refresh;
+        fresh.refresh_hidden = keep_refresh;
         if let Some(presented) = self.pair_mut(generation) {
             presented.successor = made;
             if rotation == Rotation::Strict {
@@ -183,7 +186,7 @@ impl Grant {
             return;
         }
         pair.access_used = true;
-        let (previous, replaces) = (pair.previous, !pair.refresh_spent);
+        let (previous, replaces) = (pair.previous, !pair.refresh_hidden);
         if rotation == Rotation::Legacy
             && let Some(previous) = self.pair_mut(previous)
         {
@@ -215,6 +218,7 @@ impl Pair {
             whole: Whole::default(),
             access_revoked: false,
             refresh_spent: false,
+            refresh_hidden: false,
             spent_at: 0,
             presented: 0,
             previous,
@@ -228,5 +232,55 @@ impl Pair {
             self.refresh_spent = true;
             self.spent_at = now;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grant() -> Grant {
+        Grant::new(0, "users:read".into(), 0, 7200, true)
+    }
+
+    fn rotate(grant: &mut Grant, generation: u32, now: i64, rotation: Rotation) -> u32 {
+        grant.rotate(generation, now, 7200, rotation, OldAccessToken::Keep, false)
+    }
+
+    #[test]
+    fn under_legacy_rotation_the_first_use_of_any_successor_ends_the_old_token() {
+        let mut grant = grant();
+        let second = rotate(&mut grant, 1, 0, Rotation::Legacy);
+        let third = rotate(&mut grant, second, 0, Rotation::Legacy);
+        assert_eq!(grant.living(), [1, 2, 3]);
+        grant.access_used(second, 0, Rotation::Legacy, OldAccessToken::Keep);
+        assert_eq!(grant.living(), [2, 3]);
+        grant.access_used(third, 0, Rotation::Legacy, OldAccessToken::Keep);
+        assert_eq!(grant.living(), [3]);
+    }
+
+    #[test]
+    fn a_grant_in_heavy_use_forgets_pairs_but_not_that_they_are_spent() {
+        let mut grant = grant();
+        for generation in 1..=5000 {
+            rotate(&mut grant, generation, i64::from(generation), Rotation::Strict);
+        }
+        assert!(grant.pairs.len() <= REMEMBERED);
+        assert_eq!(grant.current(), 5001);
+        assert_eq!(grant.refresh_state(1), RefreshTokenState::Spent);
+        assert_eq!(grant.access_state(1, 0), AccessTokenState::Expired);
+        assert_eq!(grant.refresh_state(5001), RefreshTokenState::Living);
+        assert_eq!(grant.refresh_state(5002), RefreshTokenState::Unknown);
+    }
+
+    #[test]
+    fn a_pair_is_repeated_within_its_window_while_it_lives() {
+        let mut grant = grant();
+        rotate(&mut grant, 1, 0, Rotation::Strict);
+        assert_eq!(grant.repeated(1, 30 * SECOND, 30), Some(2));
+        assert_eq!(grant.repeated(1, 31 * SECOND, 30), None);
+        assert_eq!(grant.repeated(1, 0, 0), None, "switched off");
+        rotate(&mut grant, 2, 0, Rotation::Strict);
+        assert_eq!(grant.repeated(1, 0, 30), None, "spent itself");
     }
 }

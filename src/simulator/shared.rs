@@ -20,9 +20,9 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub fn new(state: State) -> Self {
+    pub fn new(state: State, seed: u64) -> Self {
         Self {
-            faults: Mutex::new(FaultBook::new(state.options.seed)),
+            faults: Mutex::new(FaultBook::new(seed)),
             armed: AtomicBool::new(false),
             date_skew_seconds: AtomicI64::new(state.options.date_skew_seconds),
             held: AtomicUsize::new(0),

@@ -59,9 +59,9 @@ pub(super) struct PairText {
 }
 
 impl State {
-    pub fn new(options: Options, base: String) -> Self {
+    pub fn new(options: Options, base: String, seed: u64) -> Self {
         Self {
-            text: TokenText::new(options.seed),
+            text: TokenText::new(seed),
             ledger: Ledger::new(options.ledger_entries),
             options,
             base,

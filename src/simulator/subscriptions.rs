@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::options::UniqueCallback;
 
+/// Whose events a subscription brings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SubscriptionScope {

@@ -66,6 +66,7 @@ impl TokenText {
         let high = self.hash(kind.as_bytes(), number, 1);
         let low = self.hash(kind.as_bytes(), number, 2);
         uuid::Builder::from_u128(u128::from(high) << 64 | u128::from(low))
+            .with_variant(uuid::Variant::RFC4122)
             .with_version(uuid::Version::Random)
             .into_uuid()
             .as_u128()

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use calendly_keeper::simulator::{Options, SeedGrant, Simulator};
+use calendly_keeper::simulator::{NewGrant, Options, Role, SeedGrant, SeedUser, Simulator};
 use reqwest::{Client, Method, Response};
 use serde_json::{Value, json};
 
@@ -20,6 +20,8 @@ pub fn client() -> Client {
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
         .timeout(Duration::from_secs(10))
+        // Nothing here speaks TLS, and reading the machine's certificates takes longer than most tests.
+        .tls_certs_only([])
         .build()
         .unwrap()
 }
@@ -105,4 +107,23 @@ pub async fn until(what: &str, condition: impl Fn() -> bool) {
 
 pub fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value[name].as_str().unwrap_or_else(|| panic!("no text `{name}` in {value}"))
+}
+
+pub const HOOK: &str = "https://app.example/hook";
+
+/// The user's own subscriptions; `more` is put behind the query.
+pub async fn list(simulator: &Simulator, grant: &SeedGrant, more: &str) -> Answered {
+    let query: String = url::form_urlencoded::Serializer::new(String::new())
+        .append_pair("organization", &grant.calendly_organization)
+        .append_pair("user", grant.calendly_user.as_ref())
+        .append_pair("scope", "user")
+        .finish();
+    api(simulator, Method::GET, &format!("/webhook_subscriptions?{query}{more}"), &grant.access_token).await
+}
+
+/// A user of the one organization that all members share.
+pub fn member(simulator: &Simulator, name: &str, role: Role) -> SeedGrant {
+    let user = SeedUser { role, organization: Some("acme".into()), ..SeedUser::named(name) };
+    let uri = simulator.add_user(&user);
+    simulator.add_grant(&uri, &NewGrant::default()).unwrap()
 }
