@@ -1,4 +1,11 @@
 //! The simulator, seen from outside: over HTTP with a client that shares nothing with it, and over raw sockets.
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "tests fail by panicking, and serve and wait on a runtime and clock of their own"
+)]
 #![cfg(feature = "simulator")]
 
 #[path = "simulator/support.rs"]

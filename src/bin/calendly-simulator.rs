@@ -67,7 +67,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let grants = simulator.add_users(arguments.users, &user, &NewGrant::default())?;
     match &arguments.import_file {
         Some(path) => {
-            write_file(path, &grants).with_context(|| format!("cannot write {}", path.display()))?
+            write_file(path, &grants).with_context(|| format!("cannot write {}", path.display()))?;
         }
         None => write_lines(std::io::stdout().lock(), &grants).context("cannot write to standard output")?,
     }

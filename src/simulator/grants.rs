@@ -74,7 +74,7 @@ pub enum AccessTokenState {
 
 impl Grant {
     /// A fresh grant with its first pair, which its owner holds (seeded) or is about to get.
-    pub fn new(user: u32, scope: Arc<str>, now: i64, lifetime: i64, whole: bool) -> Self {
+    pub(crate) fn new(user: u32, scope: Arc<str>, now: i64, lifetime: i64, whole: bool) -> Self {
         let mut grant = Self {
             user,
             scope,
@@ -92,19 +92,19 @@ impl Grant {
     }
 
     /// Generation of the newest pair.
-    pub fn current(&self) -> u32 {
+    pub(crate) fn current(&self) -> u32 {
         self.first + self.pairs.len() as u32 - 1
     }
 
-    pub fn pair(&self, generation: u32) -> Option<&Pair> {
+    pub(crate) fn pair(&self, generation: u32) -> Option<&Pair> {
         self.pairs.get(generation.checked_sub(self.first)? as usize)
     }
 
-    pub fn pair_mut(&mut self, generation: u32) -> Option<&mut Pair> {
+    pub(crate) fn pair_mut(&mut self, generation: u32) -> Option<&mut Pair> {
         self.pairs.get_mut(generation.checked_sub(self.first)? as usize)
     }
 
-    pub fn refresh_state(&self, generation: u32) -> RefreshTokenState {
+    pub(crate) fn refresh_state(&self, generation: u32) -> RefreshTokenState {
         if generation == 0 || generation > self.current() {
             return RefreshTokenState::Unknown;
         }
@@ -115,7 +115,7 @@ impl Grant {
         }
     }
 
-    pub fn access_state(&self, generation: u32, now: i64) -> AccessTokenState {
+    pub(crate) fn access_state(&self, generation: u32, now: i64) -> AccessTokenState {
         if generation == 0 || generation > self.current() {
             return AccessTokenState::Unknown;
         }
@@ -128,14 +128,14 @@ impl Grant {
     }
 
     /// Generations whose refresh token would be exchanged: one, or several under legacy rotation.
-    pub fn living(&self) -> Vec<u32> {
+    pub(crate) fn living(&self) -> Vec<u32> {
         (self.first..=self.current())
             .filter(|generation| self.refresh_state(*generation) == RefreshTokenState::Living)
             .collect()
     }
 
     /// The pair that a spent refresh token gets again, where the simulator repeats pairs for `window` seconds.
-    pub fn repeated(&self, generation: u32, now: i64, window: u32) -> Option<u32> {
+    pub(crate) fn repeated(&self, generation: u32, now: i64, window: u32) -> Option<u32> {
         let spent = self.pair(generation)?;
         let in_time = now - spent.spent_at <= i64::from(window) * SECOND;
         let living = self.refresh_state(spent.successor) == RefreshTokenState::Living;
@@ -143,7 +143,7 @@ impl Grant {
     }
 
     /// Whether an answer that carried a pair made from this refresh token has left whole.
-    pub fn answered_whole(&self, generation: u32) -> bool {
+    pub(crate) fn answered_whole(&self, generation: u32) -> bool {
         self.pair(generation)
             .and_then(|pair| self.pair(pair.successor))
             .is_some_and(|successor| successor.whole.load(Ordering::Acquire))
@@ -151,7 +151,7 @@ impl Grant {
 
     /// Exchanges a living refresh token; the generation of the new pair. With `keep_refresh` the presented
     /// token stays the living one (the answer will carry no other).
-    pub fn rotate(
+    pub(crate) fn rotate(
         &mut self,
         generation: u32,
         now: i64,
@@ -180,7 +180,13 @@ impl Grant {
     }
 
     /// The access token of a pair was used: under legacy rotation that ends the pair it came from.
-    pub fn access_used(&mut self, generation: u32, now: i64, rotation: Rotation, old_access: OldAccessToken) {
+    pub(crate) fn access_used(
+        &mut self,
+        generation: u32,
+        now: i64,
+        rotation: Rotation,
+        old_access: OldAccessToken,
+    ) {
         let Some(pair) = self.pair_mut(generation) else { return };
         if pair.access_used {
             return;
@@ -227,7 +233,7 @@ impl Pair {
         }
     }
 
-    pub fn spend(&mut self, now: i64) {
+    pub(crate) fn spend(&mut self, now: i64) {
         if !self.refresh_spent {
             self.refresh_spent = true;
             self.spent_at = now;

@@ -57,7 +57,7 @@ pub(super) fn page(
 
 impl Page {
     /// The `pagination` object; `path` is the list's own URL.
-    pub fn pagination(&self, path: &str, parameters: &Form<'_>) -> Value {
+    pub(crate) fn pagination(&self, path: &str, parameters: &Form<'_>) -> Value {
         let link = |token: &Option<String>| {
             token.as_ref().map(|token| {
                 let mut query = parameters.query_without("page_token");

@@ -30,7 +30,7 @@ impl Drop for Running {
 }
 
 impl Running {
-    pub fn start(runtime: &Handle, options: Options) -> io::Result<Self> {
+    pub(crate) fn start(runtime: &Handle, options: Options) -> io::Result<Self> {
         options.validate().map_err(|message| io::Error::new(io::ErrorKind::InvalidInput, message))?;
         let _inside = runtime.enter();
         let listener = server::bind(options.listen)?;
@@ -53,14 +53,14 @@ impl Running {
         Ok(running)
     }
 
-    pub fn go_down(&self) {
+    pub(crate) fn go_down(&self) {
         let listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(cancelled) = listening {
             cancelled.cancel();
         }
     }
 
-    pub fn listen(&self) -> io::Result<()> {
+    pub(crate) fn listen(&self) -> io::Result<()> {
         let _inside = self.runtime.enter();
         let mut listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner);
         if listening.is_none() {

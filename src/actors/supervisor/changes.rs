@@ -39,7 +39,7 @@ impl Supervisor {
                 Ok(Ok(None)) => {}
                 Ok(Err(error)) => warn!(target: "supervisor", error:% = error; "changes could not be read"),
                 Err(error) => {
-                    error!(target: "supervisor", error:% = error; "the task that reads changes failed")
+                    error!(target: "supervisor", error:% = error; "the task that reads changes failed");
                 }
             }
         }));
