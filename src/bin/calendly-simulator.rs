@@ -1,4 +1,5 @@
 //! The simulator as a process: its command line, its seeding, its end. What it simulates is the library's.
+#![allow(clippy::print_stderr, reason = "a command that tells its user where it listens")]
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
