@@ -37,8 +37,9 @@ pub(super) async fn exchange(rotation: &Rotation, held: &Held) -> Answered {
         );
     }
     let sent_at = clock.now();
-    let attempts = rotation.cell.read(|c| c.attempts);
-    let backoff = RETRY.delay(attempts + 1, rotation.draw());
+    let (attempts, ends) = rotation.cell.read(|c| (c.attempts, c.expires_at));
+    let left = ends.and_then(|at| (at - sent_at).to_std().ok()).unwrap_or_default();
+    let backoff = RETRY.within(left).delay(attempts + 1, rotation.draw());
     let (consumed, delay, reason, fault) = match services.adapters.tokens.refresh(&held.refresh_token).await {
         Outcome::Success(answer) => {
             let (commit, oddities) = pair(rotation, held, *answer, sent_at);
