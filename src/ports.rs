@@ -23,6 +23,28 @@ pub trait Clock: Send + Sync {
     fn boot(&self) -> Duration;
 }
 
+/// A moment by both clocks, for ages that guard something.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    wall: DateTime<Utc>,
+    boot: Duration,
+}
+
+impl Moment {
+    /// Now.
+    #[must_use]
+    pub fn of(clock: &dyn Clock) -> Self {
+        Self { wall: clock.now(), boot: clock.boot() }
+    }
+
+    /// How long ago that was, by the clock that says older: a wall clock may be set back, a boot clock may be a clone's.
+    #[must_use]
+    pub fn age(&self, clock: &dyn Clock) -> Duration {
+        let by_wall = (clock.now() - self.wall).to_std().unwrap_or_default();
+        by_wall.max(clock.boot().saturating_sub(self.boot))
+    }
+}
+
 /// Chance, passed in so that a test can repeat it.
 pub trait Jitter: Send + Sync {
     /// Evenly between 0 (included) and 1 (excluded).

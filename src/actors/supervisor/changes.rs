@@ -69,7 +69,8 @@ impl Supervisor {
             }
             if self.shared.children.is_running(cell.id()) {
                 self.shared.children.nudge(cell.id());
-            } else {
+            } else if adopted == Adopted::NewGrant || !self.shared.children.is_parked(cell.id()) {
+                cell.set_quarantined(None);
                 self.start_connection(cell);
             }
         }

@@ -51,7 +51,7 @@ impl Supervisor {
             }
             row.facts.quarantined = None; // a new process is a new try
             let (cell, _) = registry.adopt(row, self.shared.services.adapters.jitter.draw());
-            if !self.shared.children.is_running(cell.id()) {
+            if !self.shared.children.is_running(cell.id()) && !self.shared.children.is_parked(cell.id()) {
                 self.start_connection(cell);
             }
         }

@@ -130,7 +130,7 @@ impl Supervisor {
         self.shared.children.started(id, address);
     }
 
-    fn of_child(&mut self, event: ChildEvent, ctx: &mut Context<Self>) {
+    fn of_child(&mut self, event: ChildEvent) {
         let services = self.shared.services.clone();
         let known = |key: &str| services.registry.get(&key.parse().ok()?);
         match event {
@@ -147,25 +147,25 @@ impl Supervisor {
             }
             ChildEvent::Quarantined { key, why } => {
                 let Some(cell) = known(&key) else { return };
-                self.quarantine(&cell, &why, ctx);
+                self.quarantine(&cell, &why);
             }
             ChildEvent::Lost { key } => {
                 if services.shutdown.is_requested() {
                     return;
                 }
-                error!(target: "supervisor", connection = &*key; "an actor was lost with its arbiter, starting it anew");
-                if let Some(cell) = known(&key) {
-                    self.start_connection(cell);
-                }
+                // Its arbiter is dead, and with it all its other children: the process cannot go on.
+                self.shared.fail(format!("connection {key} lost its arbiter"));
             }
         }
     }
 
-    fn quarantine(&self, cell: &Arc<Cell>, why: &str, ctx: &mut Context<Self>) {
+    fn quarantine(&self, cell: &Arc<Cell>, why: &str) {
         let services = &self.shared.services;
         services.counters().quarantines.add_one();
-        let parked = Quarantined { reason: why.into(), since: services.adapters.clock.now() };
-        let again = quarantine_delay(self.shared.children.parked(cell.id()), services.adapters.jitter.draw());
+        let now = services.adapters.clock.now();
+        let parked = Quarantined { reason: why.into(), since: now };
+        let jitter = services.adapters.jitter.draw();
+        let again = self.shared.children.park(cell.id(), now, |nth| quarantine_delay(nth, jitter));
         cell.set_quarantined(Some(parked.clone()));
         cell.set_wake_at(None);
         cell.status_to_show();
@@ -174,15 +174,10 @@ impl Supervisor {
         error!(target: &target, status = "quarantined", reason = why, retry_in:% = retry_in; "failed too often, parked");
         services.timeline.note(cell.id(), Kind::Quarantined, format!("quarantined after {why}"), json!({}));
         self.store_quarantine(cell.id().clone(), Some(parked));
-        let cell = cell.clone();
-        ctx.run_later(again, move |actor, _| actor.release(cell));
     }
 
     /// Tries a parked connection again.
     fn release(&self, cell: Arc<Cell>) {
-        if cell.is_deleted() || self.shared.children.is_running(cell.id()) {
-            return;
-        }
         cell.set_quarantined(None);
         self.store_quarantine(cell.id().clone(), None);
         self.shared.services.timeline.note(
@@ -237,8 +232,8 @@ impl Supervised for Supervisor {
 impl Handler<OfChild> for Supervisor {
     type Result = ();
 
-    fn handle(&mut self, OfChild(event): OfChild, ctx: &mut Self::Context) {
-        self.of_child(event, ctx);
+    fn handle(&mut self, OfChild(event): OfChild, _ctx: &mut Self::Context) {
+        self.of_child(event);
     }
 }
 

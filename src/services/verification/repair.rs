@@ -17,7 +17,7 @@ use crate::registry::cell::Cell;
 /// A 409 whose twin cannot be seen is got round by another version of the URL, this often.
 const VERSIONS_TRIED: u32 = 5;
 
-/// Brings one callback URL's subscription into order.
+/// Brings one callback URL's subscription into order; true where it was not.
 pub(super) async fn repair(
     visit: &Visit<'_>,
     owner: &Owner,
@@ -25,7 +25,7 @@ pub(super) async fn repair(
     listed: &[Found],
     record: Option<Recorded>,
     cells: &[Arc<Cell>],
-) -> Result<(), Stop> {
+) -> Result<bool, Stop> {
     let services = visit.services;
     let events: BTreeSet<String> = visit.webhook.events.clone();
     let wanted = Wanted { callback, events, scope: visit.webhook.scope };
@@ -38,6 +38,7 @@ pub(super) async fn repair(
             }
             keep(visit, owner, &wanted, uri.clone(), retry).await?;
             report::found(services, cells, &uri, wanted.events.len()).await;
+            return Ok(false);
         }
         Verdict::DeleteDuplicates { keep: uri, delete } => {
             let retry = found(&uri).and_then(|found| found.retry_started_at);
@@ -65,7 +66,7 @@ pub(super) async fn repair(
             return Err(Stop::Later(visit.webhook.verify_every));
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 async fn create(visit: &Visit<'_>, owner: &Owner, wanted: &Wanted, version: u32) -> Result<Found, Stop> {
