@@ -19,6 +19,12 @@ macro_rules! kinds {
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $name),* }
             }
+
+            /// The inverse of [`Kind::as_str`].
+            #[must_use]
+            pub fn parse(text: &str) -> Option<Self> {
+                match text { $($name => Some(Self::$variant),)* _ => None }
+            }
         }
     };
 }
@@ -90,8 +96,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_distinct() {
+    fn names_are_distinct_and_read_back() {
         let names: std::collections::HashSet<_> = Kind::ALL.iter().map(|kind| kind.as_str()).collect();
         assert_eq!(names.len(), Kind::ALL.len());
+        assert!(Kind::ALL.iter().all(|kind| Kind::parse(kind.as_str()) == Some(*kind)));
+        assert_eq!(Kind::parse("else"), None);
     }
 }

@@ -1,9 +1,112 @@
 //! The store: what the keeper knows, kept in SQLite, PostgreSQL or, for tests, in memory. Same behaviour in all.
 //!
 //! SQL stands here and nowhere else. What a state means and what follows from it is decided in `domain`.
+//! [`open`] gives a database's store, [`MemoryStore`] is one without.
 
+mod backend;
+mod batch;
 mod clean;
+mod database;
+mod failure;
+mod instance;
+mod key_ring;
+mod lock;
 mod memory;
+mod migrations;
+mod open_postgres;
+mod open_sqlite;
+mod options;
+mod pool;
+mod put;
+mod row;
+mod rows;
+#[rustfmt::skip] // generated
+mod schema;
+mod sql;
 mod time;
+mod vault;
+mod writer;
 
-pub use memory::{MemorySnapshot, MemoryStore};
+use std::path::Path;
+use std::sync::Arc;
+
+use secrecy::zeroize::Zeroizing;
+
+use self::database::Database;
+use self::key_ring::Place;
+pub use self::key_ring::{KeyError, KeyRing};
+use self::lock::{DatabaseLock, KeeperLock};
+pub use self::memory::{MemorySnapshot, MemoryStore};
+use self::options::Location;
+pub use self::options::{OpenError, Options};
+use self::pool::{Db, ask};
+use self::sql::SqlStore;
+use self::vault::Vault;
+use crate::ports::Store;
+
+/// Opens a database, making and migrating it where needed.
+///
+/// # Errors
+/// Where it cannot be reached, is not the keeper's, is newer than this program, or was sealed with other keys.
+pub async fn open(options: Options) -> Result<Arc<dyn Store>, OpenError> {
+    let handle = options.handle.clone();
+    let opened = handle.spawn(open_here(options)).await;
+    opened.unwrap_or_else(|error| Err(OpenError::Unavailable(error.to_string())))
+}
+
+/// Whether a SQLite database holds tokens already: then its key must be found, and none may be made. False where
+/// there is no file yet, and for a PostgreSQL URL, whose keys are configured. Blocks.
+///
+/// # Errors
+/// Where the file is something else or cannot be read.
+pub fn sqlite_holds_ciphertext(url: &str, data_dir: &Path) -> Result<bool, OpenError> {
+    match Location::parse(url, data_dir)? {
+        Location::Sqlite(path) => open_sqlite::holds_ciphertext(&path),
+        Location::Postgres(_) => Ok(false),
+    }
+}
+
+async fn open_here(options: Options) -> Result<Arc<dyn Store>, OpenError> {
+    let Options { url, data_dir, keys, max_connections, handle, clock, require_lock } = options;
+    let location = Location::parse(&url, &data_dir)?;
+    std::fs::create_dir_all(&data_dir)
+        .map_err(|error| OpenError::Configuration(format!("data_dir {}: {error}", data_dir.display())))?;
+    let instance = instance::load_or_create(&data_dir)?;
+    let (db, among_all) = match location {
+        Location::Sqlite(path) => (open_sqlite::open(&path, max_connections).await?, None),
+        Location::Postgres(url) => {
+            let config = open_postgres::config(&url)?;
+            let lock = DatabaseLock::new(config.clone(), instance, rand::random());
+            (open_postgres::open(config, max_connections).await?, Some(lock))
+        }
+    };
+    let vault = unlock_vault(&db, keys).await?;
+    let lock = KeeperLock::new(require_lock, data_dir, clock, among_all);
+    let database = Arc::new(Database { db, vault, lock, instance });
+    Ok(Arc::new(SqlStore::new(database, handle)))
+}
+
+/// The key of the fingerprints stands sealed in the database, made by whoever was there first. It is also what shows
+/// whether the configured keys are the right ones.
+async fn unlock_vault(db: &Db, keys: KeyRing) -> Result<Vault, OpenError> {
+    const PLACE: Place<'_> = Place { row: "meta", column: "fingerprint_key" };
+    let mut made = Zeroizing::new([0_u8; 32]);
+    rand::fill(&mut made[..]);
+    let sealed = keys.seal(PLACE, &made[..]).unwrap_or_default();
+    let sealed = ask!(db, write, meta::first(PLACE.column, sealed))?;
+    let opened = keys.open(PLACE, &sealed).ok_or_else(|| wrong_keys(&keys, &sealed))?;
+    made = Zeroizing::new(opened.as_slice().try_into().map_err(|_| wrong_keys(&keys, &sealed))?);
+    Ok(Vault::new(keys, made))
+}
+
+fn wrong_keys(keys: &KeyRing, sealed: &[u8]) -> OpenError {
+    let needed = KeyRing::sealed_with(sealed).unwrap_or_else(|| "?".into());
+    let remedy = if keys.ids().contains(&needed.as_str()) {
+        format!("the key configured as {needed:?} is another one than the database was sealed with")
+    } else {
+        format!("it was sealed with the key {needed:?}, configured are {:?}", keys.ids())
+    };
+    OpenError::Unreadable(format!(
+        "no configured encryption key opens the database: {remedy}; add the right one"
+    ))
+}

@@ -1,0 +1,9 @@
+DROP VIEW connections_readable;
+DROP TABLE instances;
+DROP TABLE timeline;
+DROP TABLE gaps;
+DROP TABLE subscriptions;
+DROP TABLE meta;
+DROP TABLE change_marker;
+DROP TABLE fingerprints;
+DROP TABLE connections;

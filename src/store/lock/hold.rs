@@ -1,0 +1,58 @@
+//! How long the keeper lock must have been held before the first exchange.
+
+use std::time::Duration;
+
+/// 5 s from claim to request, 10 s to connect, 60 s for the answer, and some: what the keeper before may have sent is
+/// answered or given up by then.
+const HOLD: Duration = Duration::from_secs(90);
+
+/// The keeper that was the last to complete a hold, as the database remembers it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct LastWorker {
+    pub(super) instance: String,
+    /// It stopped with nothing in flight and nothing uncommitted.
+    pub(super) clean: bool,
+    /// When the database server had been started, in microseconds.
+    pub(super) server_started: i64,
+}
+
+/// Whether whoever gets the lock may exchange at once. After the server started anew, or another one took its place,
+/// nobody may: claims that were acknowledged may have gone.
+pub(super) fn exempt(last: Option<&LastWorker>, instance: &str, server_started: i64) -> bool {
+    let Some(last) = last else { return true };
+    last.server_started == server_started && (last.clean || last.instance == instance)
+}
+
+/// Time left of a hold; times by the database's clock, in microseconds.
+pub(super) fn left(since: i64, now: i64) -> Duration {
+    HOLD.saturating_sub(Duration::from_micros(u64::try_from(now - since).unwrap_or(0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_the_same_and_the_successor_of_a_clean_stop_are_exempt() {
+        let last = |instance: &str, clean| LastWorker { instance: instance.into(), clean, server_started: 7 };
+        assert!(exempt(None, "a", 7));
+        assert!(exempt(Some(&last("a", false)), "a", 7));
+        assert!(exempt(Some(&last("b", true)), "a", 7));
+        assert!(!exempt(Some(&last("b", false)), "a", 7));
+    }
+
+    #[test]
+    fn nobody_is_exempt_after_the_server_started_anew() {
+        let last = LastWorker { instance: "a".into(), clean: true, server_started: 7 };
+        assert!(!exempt(Some(&last), "a", 8));
+    }
+
+    #[test]
+    fn a_hold_ends_after_ninety_seconds() {
+        let second = 1_000_000;
+        assert_eq!(left(0, 0), HOLD);
+        assert_eq!(left(0, 30 * second), Duration::from_secs(60));
+        assert_eq!(left(0, 91 * second), Duration::ZERO);
+        assert_eq!(left(10 * second, 0), HOLD, "the database's clock went back");
+    }
+}

@@ -1,0 +1,259 @@
+//! A session advisory lock on a connection of its own: gone with the session, so a dead keeper blocks nobody.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio_postgres::{Client, NoTls, SimpleQueryMessage, SimpleQueryRow};
+
+use super::KEEPER_LOCK;
+use super::hold::{self, LastWorker};
+use crate::domain::ids::InstanceId;
+use crate::ports::{Lock, StoreError};
+use crate::store::backend::postgres::statements::LockSession;
+
+/// The lock is asked after every few seconds; a session that does not answer by then is taken for lost.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The keeper lock of a database.
+pub(crate) struct DatabaseLock {
+    config: tokio_postgres::Config,
+    instance: String,
+    name: String,
+    client: tokio::sync::Mutex<Option<Client>>,
+    held: Mutex<Option<Held>>,
+}
+
+#[derive(Clone, Copy)]
+struct Held {
+    session: LockSession,
+    since: i64,
+    /// The hold is over, or was not needed, and the database knows that we work.
+    completed: bool,
+    exempt: bool,
+}
+
+/// What one question to the session tells.
+struct Seen {
+    now: i64,
+    session: LockSession,
+    server_started: i64,
+    holds: bool,
+}
+
+impl DatabaseLock {
+    /// `nonce` tells this process from an earlier one of the same instance.
+    pub(crate) fn new(mut config: tokio_postgres::Config, instance: InstanceId, nonce: u32) -> Self {
+        let instance = instance.to_string();
+        // Shown to whoever waits for the lock, and in pg_stat_activity.
+        let name = format!("calendly-keeper {instance} {nonce:08x}");
+        config.application_name(&name);
+        // A server must notice within half a minute that this machine is gone, or nobody could take over.
+        config.options(format!(
+            "{} -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3",
+            config.get_options().unwrap_or_default()
+        ));
+        Self { config, instance, name, client: tokio::sync::Mutex::new(None), held: Mutex::new(None) }
+    }
+
+    pub(crate) fn session(&self) -> Option<LockSession> {
+        self.held().map(|held| held.session)
+    }
+
+    pub(crate) async fn keep(&self) -> Result<Lock, StoreError> {
+        let mut client = self.client.lock().await;
+        let kept = tokio::time::timeout(PATIENCE, self.keep_on(&mut client)).await;
+        let kept = kept.unwrap_or_else(|_| {
+            Err(StoreError::Unavailable(format!("the lock's session is silent for {} s", PATIENCE.as_secs())))
+        });
+        if kept.is_err() {
+            // Closing the session gives the lock up, should it be there still.
+            *client = None;
+            self.set_held(None);
+        }
+        kept
+    }
+
+    async fn keep_on(&self, slot: &mut Option<Client>) -> Result<Lock, StoreError> {
+        if slot.as_ref().is_none_or(Client::is_closed) {
+            self.set_held(None);
+            *slot = Some(self.connect().await?);
+        }
+        let Some(client) = slot.as_ref() else { return Err(away("not connected")) };
+        let held = match self.held() {
+            Some(held) => held,
+            None => {
+                if let Some(theirs) = self.try_lock(client).await? {
+                    return Ok(theirs);
+                }
+                let seen = see(client).await?;
+                let exempt =
+                    hold::exempt(last_worker(client).await?.as_ref(), &self.instance, seen.server_started);
+                Held { session: seen.session, since: seen.now, completed: false, exempt }
+            }
+        };
+        let seen = see(client).await?;
+        if seen.session != held.session || !seen.holds {
+            return Err(pooler());
+        }
+        let left = if held.exempt { Duration::ZERO } else { hold::left(held.since, seen.now) };
+        let completed = left.is_zero();
+        if completed {
+            self.note_work(client, &seen, held.completed).await?;
+        }
+        self.set_held(Some(Held { completed, exempt: held.exempt || completed, ..held }));
+        Ok(Lock::Ours { exchange_in: left })
+    }
+
+    pub(crate) async fn unlock(&self, clean: bool) -> Result<(), StoreError> {
+        let client = self.client.lock().await.take();
+        let held = self.held();
+        self.set_held(None);
+        let (Some(client), Some(held)) = (client, held) else { return Ok(()) };
+        // Who never was allowed to exchange leaves what the one before left.
+        if held.completed {
+            let sql = format!(
+                "UPDATE calendly_keeper.instances SET clean = {clean}, last_worked_at = {NOW} WHERE id = '{}'",
+                self.instance
+            );
+            client.simple_query(&sql).await.map_err(lost)?;
+        }
+        let (class, object) = KEEPER_LOCK;
+        client.simple_query(&format!("SELECT pg_advisory_unlock({class}, {object})")).await.map_err(lost)?;
+        Ok(())
+    }
+
+    async fn connect(&self) -> Result<Client, StoreError> {
+        let (client, connection) = self.config.connect(NoTls).await.map_err(lost)?;
+        // Ends with the client.
+        tokio::runtime::Handle::current().spawn(async move { drop(connection.await) });
+        client
+            .simple_query("SET synchronous_commit = on; SET statement_timeout = '10s'")
+            .await
+            .map_err(lost)?;
+        Ok(client)
+    }
+
+    /// `None` where the lock is ours now.
+    async fn try_lock(&self, client: &Client) -> Result<Option<Lock>, StoreError> {
+        let (class, object) = KEEPER_LOCK;
+        let taken = one(client, &format!("SELECT pg_try_advisory_lock({class}, {object})")).await?;
+        if taken.as_ref().and_then(|row| row.get(0)) == Some("t") {
+            return Ok(None);
+        }
+        let Some(row) = one(client, &format!("{HOLDER} WHERE {}", held_sql("l"))).await? else {
+            return Ok(Some(Lock::Theirs { holder: "a keeper that has just gone".into() }));
+        };
+        let text = |at| row.get(at).unwrap_or("").to_owned();
+        let (name, pid, from, since) = (text(0), text(1), text(2), text(3));
+        if name == self.name {
+            // A session of this very process that the server does not know to be dead.
+            one(client, &format!("SELECT pg_terminate_backend({pid})")).await?;
+            return Ok(Some(Lock::Theirs { holder: "a lost session of this keeper, ended just now".into() }));
+        }
+        if name.contains(&self.instance) {
+            return Err(StoreError::Refused(format!(
+                "another keeper with the same instance id works from {from} since {since}: the data directory was \
+                 copied; stop one of them, and delete the file `instance` in the copy"
+            )));
+        }
+        Ok(Some(Lock::Theirs { holder: format!("{name} from {from} since {since}") }))
+    }
+
+    /// Says that this instance was the last to complete a hold, then now and again that it works.
+    async fn note_work(&self, client: &Client, seen: &Seen, noted: bool) -> Result<(), StoreError> {
+        let sql = if noted {
+            format!(
+                "UPDATE calendly_keeper.instances SET last_worked_at = {NOW} WHERE id = '{}'",
+                self.instance
+            )
+        } else {
+            format!(
+                "INSERT INTO calendly_keeper.instances
+                     (id, last_worked_at, hold_completed_at, clean, server_started_at)
+                 VALUES ('{}', {NOW}, {NOW}, false, {})
+                 ON CONFLICT (id) DO UPDATE SET last_worked_at = excluded.last_worked_at,
+                     hold_completed_at = excluded.hold_completed_at, clean = false,
+                     server_started_at = excluded.server_started_at",
+                self.instance, seen.server_started
+            )
+        };
+        client.simple_query(&sql).await.map(drop).map_err(lost)
+    }
+
+    fn held(&self) -> Option<Held> {
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_held(&self, held: Option<Held>) {
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = held;
+    }
+}
+
+/// Microseconds, by the database's clock.
+const NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
+
+const HOLDER: &str = "SELECT a.application_name, a.pid, coalesce(a.client_addr::text, 'this machine'), \
+    to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') \
+    FROM pg_locks AS l JOIN pg_stat_activity AS a ON a.pid = l.pid";
+
+fn held_sql(alias: &str) -> String {
+    let (class, object) = KEEPER_LOCK;
+    format!(
+        "{alias}.locktype = 'advisory' AND {alias}.granted AND {alias}.objsubid = 2
+         AND {alias}.classid::bigint = {class} AND {alias}.objid::bigint = {object}
+         AND {alias}.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
+}
+
+async fn see(client: &Client) -> Result<Seen, StoreError> {
+    let sql = format!(
+        "SELECT {NOW}, pg_backend_pid(), (extract(epoch FROM a.backend_start) * 1000000)::bigint,
+             (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint,
+             EXISTS (SELECT 1 FROM pg_locks AS l WHERE l.pid = pg_backend_pid() AND {})
+         FROM pg_stat_activity AS a WHERE a.pid = pg_backend_pid()",
+        held_sql("l")
+    );
+    let row = one(client, &sql).await?.ok_or_else(|| away("it does not know its own session"))?;
+    let number = |at: usize| {
+        row.get(at).and_then(|text| text.parse().ok()).ok_or_else(|| away("it hides when its sessions began"))
+    };
+    let pid = i32::try_from(number(1)?).map_err(|_| away("its process ids are odd"))?;
+    let session = LockSession { pid, started: number(2)? };
+    Ok(Seen { now: number(0)?, session, server_started: number(3)?, holds: row.get(4) == Some("t") })
+}
+
+async fn last_worker(client: &Client) -> Result<Option<LastWorker>, StoreError> {
+    let sql = "SELECT id, clean, server_started_at FROM calendly_keeper.instances
+        ORDER BY hold_completed_at DESC LIMIT 1";
+    let row = one(client, sql).await?;
+    Ok(row.map(|row| LastWorker {
+        instance: row.get(0).unwrap_or_default().into(),
+        clean: row.get(1) == Some("t"),
+        server_started: row.get(2).and_then(|text| text.parse().ok()).unwrap_or_default(),
+    }))
+}
+
+async fn one(client: &Client, sql: &str) -> Result<Option<SimpleQueryRow>, StoreError> {
+    let messages = client.simple_query(sql).await.map_err(lost)?;
+    Ok(messages.into_iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => Some(row),
+        _ => None,
+    }))
+}
+
+fn lost(error: tokio_postgres::Error) -> StoreError {
+    let message = error.as_db_error().map_or_else(|| error.to_string(), |error| error.message().to_owned());
+    StoreError::Unavailable(format!("the keeper lock: {message}"))
+}
+
+fn away(what: &str) -> StoreError {
+    StoreError::Unavailable(format!("the keeper lock: the database cannot say, {what}"))
+}
+
+fn pooler() -> StoreError {
+    StoreError::Refused(
+        "the keeper lock does not stay with its session: the database is reached through a pooler in transaction \
+         mode; give database.url the server's own address, or a pooler in session mode"
+            .into(),
+    )
+}

@@ -1,0 +1,99 @@
+//! What changes whose connection it is: grants, deletions, pauses. Each counts the change marker up.
+//!
+//! The marker's row is locked first, so that such changes become visible in the order of their markers: a reader that
+//! asks for what is greater than the last marker it saw misses nothing.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::{Conn, write_grants};
+use crate::domain::grant::Put;
+use crate::store::put::{Known, Offer, decide};
+use crate::store::row::{ExistingRow, FingerprintRow};
+use crate::store::schema::{change_marker, connections::dsl as c, fingerprints::dsl as f};
+
+/// Bind variables are limited, to 32 766 by SQLite.
+const AT_ONCE: usize = 1000;
+
+/// Decides about each offer and, unless only asked to decide, writes what is new.
+pub(crate) async fn put(db: &mut Conn, offers: Vec<Offer>, dry_run: bool) -> QueryResult<Vec<Put>> {
+    write_transaction!(db, async |db| {
+        let marker = lock_marker(db).await?;
+        let mut known = Known::default();
+        for some in offers.chunks(AT_ONCE) {
+            let mut ids: Vec<_> = some.iter().map(|offer| offer.row.id.clone()).collect();
+            ids.sort();
+            let rows = for_update!(
+                c::connections.filter(c::id.eq_any(ids)).order(c::id).select(ExistingRow::as_select())
+            );
+            known.add_existing(rows.load(db).await?);
+            let prints: Vec<_> = some.iter().map(|offer| offer.row.refresh_fingerprint.clone()).collect();
+            let seen =
+                f::fingerprints.filter(f::fingerprint.eq_any(prints)).select(FingerprintRow::as_select());
+            known.add_seen(seen.load(db).await?);
+        }
+        let decided = decide(offers, known, marker);
+        if !dry_run && !decided.rows.is_empty() {
+            write_grants(db, decided.rows, decided.fingerprints).await?;
+            set_marker(db, decided.marker).await?;
+        }
+        Ok(decided.answers)
+    })
+}
+
+/// Leaves a tombstone: what says who it was is erased, what guards against an old grant stays.
+pub(crate) async fn delete(db: &mut Conn, id: String, at: i64) -> QueryResult<bool> {
+    write_transaction!(db, async |db| {
+        let marker = lock_marker(db).await? + 1;
+        let nothing = None::<String>;
+        let erased = diesel::update(c::connections.filter(c::id.eq(id).and(c::deleted_at.is_null())))
+            .set((
+                c::deleted_at.eq(at),
+                c::changed.eq(marker),
+                (c::access_token.eq(None::<Vec<u8>>), c::refresh_token.eq(None::<Vec<u8>>)),
+                (c::client_id.eq(&nothing), c::scope.eq(&nothing), c::foreign_owner.eq(&nothing)),
+                (c::calendly_user.eq(&nothing), c::calendly_organization.eq(&nothing)),
+                (c::claim_id.eq(&nothing), c::claim_holder.eq(&nothing), c::claim_at.eq(None::<i64>)),
+                (c::refused_reason.eq(&nothing), c::refused_since.eq(None::<i64>)),
+                (c::quarantine_reason.eq(&nothing), c::quarantined_since.eq(None::<i64>)),
+                (c::webhook_state.eq("unknown"), c::webhook_reason.eq(&nothing), c::webhook_uri.eq(&nothing)),
+                c::webhook_verified_at.eq(None::<i64>),
+                c::unknown_since.eq(None::<i64>),
+                c::next_attempt_at.eq(None::<i64>),
+                c::paused_since.eq(None::<i64>),
+            ))
+            .execute(db)
+            .await?;
+        if erased > 0 {
+            set_marker(db, marker).await?;
+        }
+        Ok(erased > 0)
+    })
+}
+
+/// Pauses or resumes. A pause that is already there keeps its beginning.
+pub(crate) async fn pause(db: &mut Conn, id: String, since: Option<i64>) -> QueryResult<bool> {
+    write_transaction!(db, async |db| {
+        let marker = lock_marker(db).await? + 1;
+        let living = || c::connections.filter(c::id.eq(&id).and(c::deleted_at.is_null()));
+        let stored: Option<Option<i64>> =
+            for_update!(living().select(c::paused_since)).first(db).await.optional()?;
+        let Some(stored) = stored else { return Ok(false) };
+        if stored.is_some() != since.is_some() {
+            diesel::update(living())
+                .set((c::paused_since.eq(since), c::changed.eq(marker)))
+                .execute(db)
+                .await?;
+            set_marker(db, marker).await?;
+        }
+        Ok(true)
+    })
+}
+
+async fn lock_marker(db: &mut Conn) -> QueryResult<i64> {
+    for_update!(change_marker::table.select(change_marker::marker)).first(db).await
+}
+
+async fn set_marker(db: &mut Conn, marker: i64) -> QueryResult<usize> {
+    diesel::update(change_marker::table).set(change_marker::marker.eq(marker)).execute(db).await
+}

@@ -1,0 +1,11 @@
+//! Every query that both databases understand. Nothing here names one of them: `super` does, and its macros
+//! `write_transaction!` and `for_update!` say what differs.
+
+pub(crate) mod connections;
+pub(crate) mod grants;
+pub(crate) mod meta;
+pub(crate) mod rotation;
+pub(crate) mod subscriptions;
+pub(crate) mod timeline;
+
+use super::{Conn, Database, write_entries, write_grants};

@@ -1,0 +1,24 @@
+//! What happened to each connection.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::{Conn, write_entries};
+use crate::store::row::EntryRow;
+use crate::store::schema::timeline::dsl as t;
+
+/// Writes entries, all or none.
+pub(crate) async fn record(db: &mut Conn, entries: Vec<EntryRow>) -> QueryResult<()> {
+    write_transaction!(db, async |db| write_entries(db, entries).await)
+}
+
+/// The latest of a connection, newest first; of two at the same moment the one written later.
+pub(crate) async fn latest(db: &mut Conn, id: String, limit: i64) -> QueryResult<Vec<EntryRow>> {
+    t::timeline
+        .filter(t::connection_id.eq(id))
+        .order((t::at.desc(), t::id.desc()))
+        .limit(limit)
+        .select(EntryRow::as_select())
+        .load(db)
+        .await
+}

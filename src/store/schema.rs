@@ -1,0 +1,93 @@
+// @generated automatically by Diesel CLI.
+
+diesel::table! {
+    change_marker (id) {
+        id -> BigInt,
+        marker -> BigInt,
+    }
+}
+
+diesel::table! {
+    connections (id) {
+        id -> Text,
+        grant_id -> Text,
+        generation -> BigInt,
+        granted_generation -> BigInt,
+        granted_at -> BigInt,
+        client_id -> Nullable<Text>,
+        access_token -> Nullable<Binary>,
+        refresh_token -> Nullable<Binary>,
+        refresh_fingerprint -> Binary,
+        expires_at -> Nullable<BigInt>,
+        lifetime -> BigInt,
+        scope -> Nullable<Text>,
+        calendly_user -> Nullable<Text>,
+        calendly_organization -> Nullable<Text>,
+        foreign_owner -> Nullable<Text>,
+        refused_reason -> Nullable<Text>,
+        refused_since -> Nullable<BigInt>,
+        webhook_state -> Text,
+        webhook_reason -> Nullable<Text>,
+        webhook_since -> BigInt,
+        webhook_verified_at -> Nullable<BigInt>,
+        webhook_uri -> Nullable<Text>,
+        paused_since -> Nullable<BigInt>,
+        quarantined_since -> Nullable<BigInt>,
+        quarantine_reason -> Nullable<Text>,
+        claim_id -> Nullable<Text>,
+        claim_holder -> Nullable<Text>,
+        claim_at -> Nullable<BigInt>,
+        unknown_since -> Nullable<BigInt>,
+        attempts -> BigInt,
+        next_attempt_at -> Nullable<BigInt>,
+        deleted_at -> Nullable<BigInt>,
+        changed -> BigInt,
+    }
+}
+
+diesel::table! {
+    fingerprints (fingerprint) {
+        fingerprint -> Binary,
+        connection_id -> Text,
+    }
+}
+
+diesel::table! {
+    gaps (id) {
+        id -> BigInt,
+        connection_id -> Text,
+        from_at -> BigInt,
+        opened_at -> BigInt,
+        reason -> Text,
+        closed_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    meta (name) {
+        name -> Text,
+        value -> Binary,
+    }
+}
+
+diesel::table! {
+    subscriptions (calendly_organization, calendly_user, callback) {
+        calendly_organization -> Text,
+        calendly_user -> Text,
+        callback -> Text,
+        uri -> Text,
+        verified_at -> Nullable<BigInt>,
+        retry_started_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    timeline (id) {
+        id -> BigInt,
+        connection_id -> Text,
+        at -> BigInt,
+        kind -> Text,
+        text -> Text,
+        detail -> Text,
+    }
+}

@@ -1,0 +1,269 @@
+//! The store over a database: converts, asks or writes, converts back.
+//!
+//! Every operation is a task of its own on the store's runtime: it runs to its end when its caller goes away, and no
+//! database future is ever dropped half-way (SQLite's panic when that happens on an arbiter).
+
+use std::future::Future;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use tokio::runtime::Handle;
+
+use super::batch::{Done, Op};
+use super::database::Database;
+use super::lock::MayClaim;
+use super::pool::ask;
+use super::put::Offer;
+use super::time::micros;
+use super::writer::Writer;
+use super::{clean, rows, vault};
+use crate::domain::facts::{Quarantined, WebhookFact};
+use crate::domain::grant::{Connection, NewGrant, Put};
+use crate::domain::ids::ConnectionId;
+use crate::domain::rotation::{ClaimRequest, Claimed, Commit, Committed, Refuse, Release};
+use crate::domain::secrets::AccessToken;
+use crate::domain::subscription::{Owner, Recorded};
+use crate::domain::timeline::Entry;
+use crate::ports::{Changes, Gap, Lock, Me, Page, Store, StoreError};
+
+/// SQLite takes no more variables in a statement than 32 766.
+const IDS_AT_ONCE: usize = 1000;
+
+pub(super) struct SqlStore {
+    database: Arc<Database>,
+    writer: Writer,
+    handle: Handle,
+}
+
+impl SqlStore {
+    pub(super) fn new(database: Arc<Database>, handle: Handle) -> Self {
+        let writer = Writer::start(&handle, Arc::clone(&database));
+        Self { database, writer, handle }
+    }
+
+    async fn run<T, F>(&self, operation: impl FnOnce(Arc<Database>, Writer) -> F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, StoreError>> + Send + 'static,
+    {
+        let task = self.handle.spawn(operation(Arc::clone(&self.database), self.writer.clone()));
+        task.await.unwrap_or_else(|error| {
+            Err(StoreError::Unavailable(format!("an operation of the store failed: {error}")))
+        })
+    }
+
+    /// For statements that change one row: whether they did.
+    async fn write(&self, op: Op) -> Result<bool, StoreError> {
+        self.run(|_, writer| async move { Ok(!matches!(writer.write(op).await?, Done::Nothing)) }).await
+    }
+}
+
+#[async_trait]
+impl Store for SqlStore {
+    fn backend(&self) -> &'static str {
+        self.database.backend()
+    }
+
+    async fn page(&self, after: Option<&ConnectionId>, limit: usize) -> Result<Page, StoreError> {
+        let after = after.map_or("", ConnectionId::as_str).to_owned();
+        self.run(move |database, _| async move {
+            let rows = ask!(database.db, read, connections::page(after, bounded(limit)))?;
+            Ok(rows::page(&database.vault, rows, limit))
+        })
+        .await
+    }
+
+    async fn get(&self, id: &ConnectionId) -> Result<Option<Connection>, StoreError> {
+        let id = id.clone();
+        self.run(|database, _| async move { get(&database, &id).await }).await
+    }
+
+    async fn change_marker(&self) -> Result<i64, StoreError> {
+        self.run(|database, _| async move { Ok(ask!(database.db, read, connections::marker())?) }).await
+    }
+
+    async fn changes(&self, marker: i64, limit: usize) -> Result<Changes, StoreError> {
+        self.run(move |database, _| async move {
+            let rows = ask!(database.db, read, connections::changes(marker, bounded(limit)))?;
+            rows::changes(&database.vault, marker, rows)
+        })
+        .await
+    }
+
+    async fn put(&self, grants: Vec<NewGrant>, dry_run: bool) -> Result<Vec<Put>, StoreError> {
+        clean::check(&grants)?;
+        self.run(move |database, _| async move {
+            let offer = |grant: NewGrant| Ok(Offer { row: database.vault.grant(&grant)?, grant });
+            let offers = grants.into_iter().map(offer).collect::<Result<Vec<_>, StoreError>>()?;
+            Ok(ask!(database.db, write, grants::put(offers, dry_run))?)
+        })
+        .await
+    }
+
+    async fn delete(&self, id: &ConnectionId, at: DateTime<Utc>) -> Result<bool, StoreError> {
+        let id = id.as_str().to_owned();
+        self.run(
+            move |database, _| async move { Ok(ask!(database.db, write, grants::delete(id, micros(at)))?) },
+        )
+        .await
+    }
+
+    async fn pause(&self, id: &ConnectionId, since: Option<DateTime<Utc>>) -> Result<bool, StoreError> {
+        let (id, since) = (id.as_str().to_owned(), since.map(micros));
+        self.run(move |database, _| async move { Ok(ask!(database.db, write, grants::pause(id, since))?) })
+            .await
+    }
+
+    async fn claim(&self, request: ClaimRequest<'_>) -> Result<Option<Claimed>, StoreError> {
+        if matches!(self.database.lock.may_claim(), MayClaim::No) {
+            return Ok(None);
+        }
+        let id = request.id.clone();
+        let op = Op::Claim(vault::claim(&request, self.database.instance));
+        self.run(move |database, writer| async move {
+            match writer.write(op).await? {
+                Done::Claimed(row) => database.vault.claimed(&id, row).map(Some),
+                Done::Changed | Done::Nothing => Ok(None),
+            }
+        })
+        .await
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
+        self.run(move |database, writer| async move {
+            let commit = clean::commit(commit);
+            let row = database.vault.commit(&commit)?;
+            match writer.write(Op::Commit(row)).await? {
+                Done::Nothing => superseded(&database, &commit).await,
+                Done::Changed | Done::Claimed(_) => Ok(Committed::Kept),
+            }
+        })
+        .await
+    }
+
+    async fn release(&self, release: Release) -> Result<bool, StoreError> {
+        self.write(Op::Release(vault::release(&release))).await
+    }
+
+    async fn refuse(&self, refuse: Refuse) -> Result<bool, StoreError> {
+        self.write(Op::Refuse(vault::refuse(&refuse))).await
+    }
+
+    async fn save_webhook(&self, ids: Vec<ConnectionId>, fact: WebhookFact) -> Result<(), StoreError> {
+        self.run(move |database, _| async move {
+            let fact = rows::webhook(clean::webhook(fact));
+            let mut ids: Vec<String> = ids.into_iter().map(Into::into).collect();
+            ids.sort();
+            for ids in ids.chunks(IDS_AT_ONCE) {
+                ask!(database.db, write, connections::set_webhook(ids.to_vec(), fact.clone()))?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn learn_user(&self, id: &ConnectionId, me: Me) -> Result<(), StoreError> {
+        let id = id.as_str().to_owned();
+        let (user, organization) =
+            (clean::text(me.user.into()).into(), clean::text(me.organization.into()).into());
+        self.run(|database, _| async move {
+            Ok(ask!(database.db, write, connections::learn(id, user, organization))?)
+        })
+        .await
+    }
+
+    async fn quarantine(&self, id: &ConnectionId, parked: Option<Quarantined>) -> Result<(), StoreError> {
+        let id = id.as_str().to_owned();
+        let parked = parked.map(clean::quarantined);
+        let since = parked.as_ref().map(|parked| micros(parked.since));
+        let reason = parked.map(|parked| parked.reason.into());
+        self.run(move |database, _| async move {
+            ask!(database.db, write, connections::set_quarantine(id, since, reason))?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn subscription(&self, owner: &Owner, callback: &str) -> Result<Option<Recorded>, StoreError> {
+        let ((organization, user), callback) = (rows::owner(owner), callback.to_owned());
+        self.run(|database, _| async move {
+            let row = ask!(database.db, read, subscriptions::get(organization, user, callback))?;
+            Ok(row.map(rows::recorded))
+        })
+        .await
+    }
+
+    async fn record_subscription(
+        &self,
+        owner: &Owner,
+        callback: &str,
+        record: Option<Recorded>,
+    ) -> Result<(), StoreError> {
+        let ((organization, user), url) = (rows::owner(owner), callback.to_owned());
+        let row = record.map(|record| rows::subscription(owner, callback, record));
+        self.run(|database, _| async move {
+            match row {
+                Some(row) => ask!(database.db, write, subscriptions::set(row))?,
+                None => ask!(database.db, write, subscriptions::forget(organization, user, url))?,
+            };
+            Ok(())
+        })
+        .await
+    }
+
+    async fn open_gap(&self, gap: Gap) -> Result<(), StoreError> {
+        self.run(|database, _| async move {
+            ask!(database.db, write, subscriptions::open_gap(rows::gap(gap)))?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn record(&self, entries: Vec<Entry>) -> Result<(), StoreError> {
+        let entries = entries.into_iter().map(|entry| rows::entry_row(clean::entry(entry))).collect();
+        self.run(|database, _| async move { Ok(ask!(database.db, write, timeline::record(entries))?) }).await
+    }
+
+    async fn timeline(&self, id: &ConnectionId, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        let id = id.as_str().to_owned();
+        self.run(move |database, _| async move {
+            let rows = ask!(database.db, read, timeline::latest(id, bounded(limit)))?;
+            Ok(rows.into_iter().map(rows::entry).collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    async fn keep_lock(&self) -> Result<Lock, StoreError> {
+        self.run(|database, _| async move { database.lock.keep().await }).await
+    }
+
+    async fn unlock(&self, clean: bool) -> Result<(), StoreError> {
+        self.run(move |database, _| async move { database.lock.unlock(clean).await }).await
+    }
+}
+
+async fn get(database: &Database, id: &ConnectionId) -> Result<Option<Connection>, StoreError> {
+    let row = ask!(database.db, read, connections::get(id.as_str().to_owned()))?;
+    Ok(row.map(|row| database.vault.connection(row)).transpose()?)
+}
+
+/// No row took the pair. An answer of the database may have been lost before: our own token there is success.
+async fn superseded(database: &Database, commit: &Commit) -> Result<Committed, StoreError> {
+    let Some(row) = ask!(database.db, read, connections::get(commit.id.as_str().to_owned()))? else {
+        return Ok(Committed::Superseded(None));
+    };
+    let fingerprint = commit.refresh_token.as_ref().map(|token| database.vault.fingerprint(token));
+    let same_token = fingerprint.as_ref().map(|fingerprint| *fingerprint == row.refresh_fingerprint);
+    let current = database.vault.connection(row)?;
+    let same_pair = || {
+        let access_token = current.access_token.as_ref().map(AccessToken::expose);
+        current.generation == commit.generation && access_token == Some(commit.access_token.expose())
+    };
+    let ours = current.grant_id == commit.grant_id && same_token.unwrap_or_else(same_pair);
+    Ok(if ours { Committed::Kept } else { Committed::Superseded(Some(Box::new(current))) })
+}
+
+fn bounded(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
