@@ -3,6 +3,7 @@
 
 pub mod actors;
 pub mod calendly;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod domain;

@@ -1,3 +1,30 @@
 //! Start and exit codes; everything else is in the library.
 
-fn main() {}
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use calendly_keeper::cli::{self, Cli, Done, failure};
+use calendly_keeper::telemetry;
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse(); // wrong usage ends here, with 2
+    telemetry::log_panics();
+    match checked().and_then(|()| cli::execute(cli)) {
+        Ok(Done::Fine) => ExitCode::SUCCESS,
+        Ok(Done::Failed) => ExitCode::from(failure::FAILED),
+        Err(error) => {
+            // A standard error that is gone is no reason for another exit code.
+            let _ = writeln!(std::io::stderr(), "{}", failure::message(&error));
+            ExitCode::from(failure::exit_code(&error))
+        }
+    }
+}
+
+/// Supervision rests on caught panics: a build that aborts instead would take every connection down with one.
+fn checked() -> anyhow::Result<()> {
+    if cfg!(panic = "unwind") {
+        return Ok(());
+    }
+    anyhow::bail!("this build aborts on a panic; build it with panic = \"unwind\"")
+}

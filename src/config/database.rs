@@ -9,8 +9,13 @@ use url::Url;
 /// Which database.
 #[derive(Clone)]
 pub enum DatabaseUrl {
-    /// A file; already joined with the data directory.
-    Sqlite(PathBuf),
+    /// A file.
+    Sqlite {
+        /// As written; a relative path begins at the data directory.
+        url: String,
+        /// Where that is.
+        path: PathBuf,
+    },
     /// A server; the URL holds a password.
     Postgres(SecretString),
 }
@@ -26,7 +31,7 @@ impl DatabaseUrl {
                 "" => Err("names no file".into()),
                 ":memory:" => Err("would forget every grant at the end".into()),
                 _ if path.contains(['?', '#']) => Err("must be a plain path".into()),
-                _ => Ok(Self::Sqlite(data_dir.join(path))),
+                _ => Ok(Self::Sqlite { url: text.into(), path: data_dir.join(path) }),
             };
         }
         let url = Url::parse(text).map_err(|error| format!("is not a URL ({error})"))?;
@@ -41,7 +46,7 @@ impl DatabaseUrl {
     #[must_use]
     pub fn backend(&self) -> &'static str {
         match self {
-            Self::Sqlite(_) => "sqlite",
+            Self::Sqlite { .. } => "sqlite",
             Self::Postgres(_) => "postgres",
         }
     }
@@ -50,16 +55,19 @@ impl DatabaseUrl {
     #[must_use]
     pub fn expose(&self) -> String {
         match self {
-            Self::Sqlite(path) => format!("sqlite://{}", path.display()),
+            Self::Sqlite { url, .. } => url.clone(),
             Self::Postgres(url) => url.expose_secret().into(),
         }
     }
 }
 
-/// Without the password.
+/// Where it is, without the password.
 impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&shown(&self.expose()))
+        match self {
+            Self::Sqlite { path, .. } => write!(f, "sqlite://{}", path.display()),
+            Self::Postgres(url) => f.write_str(&shown(url.expose_secret())),
+        }
     }
 }
 
@@ -99,8 +107,12 @@ mod tests {
 
     #[test]
     fn a_relative_file_is_below_the_data_directory() {
-        assert_eq!(parse("sqlite://keeper.db").unwrap().expose(), "sqlite:///data/keeper.db");
-        assert_eq!(parse("sqlite:///var/k.db").unwrap().expose(), "sqlite:///var/k.db");
+        let url = parse("sqlite://keeper.db").unwrap();
+        assert_eq!(
+            (url.to_string(), url.expose()),
+            ("sqlite:///data/keeper.db".into(), "sqlite://keeper.db".into())
+        );
+        assert_eq!(parse("sqlite:///var/k.db").unwrap().to_string(), "sqlite:///var/k.db");
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub enum BadKey {
     #[error("it is not written as id:base64")]
     NoId,
     /// The id is stored with each ciphertext, so it is short and plain.
-    #[error("its id is not 1 to 32 of A-Z a-z 0-9 _ -")]
+    #[error("its id is not 1 to 32 of A-Z a-z 0-9 . _ -")]
     Id,
     /// Not base64.
     #[error("it is not base64")]
@@ -42,7 +42,7 @@ impl EncryptionKey {
     /// What is wrong, without quoting the key.
     pub fn parse(text: &str) -> Result<Self, BadKey> {
         let (id, encoded) = text.split_once(':').ok_or(BadKey::NoId)?;
-        let plain = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
+        let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
         if !(1..=32).contains(&id.len()) || !id.chars().all(plain) {
             return Err(BadKey::Id);
         }

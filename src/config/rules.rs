@@ -32,24 +32,24 @@ pub(super) fn calendly(r: &mut Reader) -> Result<Calendly, Noted> {
     let api_url = r.parsed("calendly.api_url", base_url);
     let token_url = match r.optional("calendly.token_url") {
         Ok(Some(_)) => r.parsed("calendly.token_url", base_url).map(Some),
-        other => other,
+        Ok(None) => Ok(None),
+        Err(noted) => Err(noted),
     };
     let request_timeout = r.duration("calendly.request_timeout", INSTANT, 10 * MINUTE);
     let token_timeout = r.duration("calendly.token_timeout", INSTANT, LONGEST_TOKEN_TIMEOUT);
-    let auth_url = auth_url?;
     Ok(Calendly {
         client_id: client_id?,
         client_secret: client_secret?.map(ClientSecret::new),
-        token_url: token_url?.unwrap_or_else(|| format!("{auth_url}/oauth/token")),
-        auth_url,
+        auth_url: auth_url?,
         api_url: api_url?,
+        token_url: token_url?,
         request_timeout: request_timeout?,
         token_timeout: token_timeout?,
     })
 }
 
 /// Tokens and secrets are sent there, so plain http stays on this machine.
-fn base_url(text: &str) -> Result<String, Refusal> {
+fn base_url(text: &str) -> Result<Url, Refusal> {
     const REMEDY: &str = "write it like \"https://api.calendly.com\"";
     let refuse = |what: &str| (what.to_owned(), REMEDY.to_owned());
     let url = Url::parse(text).map_err(|error| refuse(&format!("is not a URL ({error})")))?;
@@ -69,7 +69,7 @@ fn base_url(text: &str) -> Result<String, Refusal> {
     {
         return Err(refuse("must not have a query, a fragment or a user"));
     }
-    Ok(url.as_str().trim_end_matches('/').to_owned())
+    Ok(url)
 }
 
 pub(super) fn database(r: &mut Reader, data_dir: &Path) -> Result<Database, Noted> {

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use url::Url;
+
 use super::database::DatabaseUrl;
 use super::key::EncryptionKey;
 use super::problem::{ConfigError, Problem};
@@ -11,7 +13,7 @@ use crate::domain::secrets::{ClientSecret, SigningKey};
 use crate::domain::subscription::Scope;
 use crate::domain::subscription::callback::CallbackTemplate;
 
-/// `[calendly]`: the application and where Calendly is. URLs end without a slash.
+/// `[calendly]`: the application and where Calendly is.
 #[derive(Clone, Debug)]
 pub struct Calendly {
     /// Needed by `run` alone: see [`Calendly::client`].
@@ -19,11 +21,11 @@ pub struct Calendly {
     /// Needed by `run` alone.
     pub client_secret: Option<ClientSecret>,
     /// The OAuth server.
-    pub auth_url: String,
+    pub auth_url: Url,
     /// The API.
-    pub api_url: String,
-    /// The token endpoint, worked out where it is not given.
-    pub token_url: String,
+    pub api_url: Url,
+    /// The token endpoint, where it is not `/oauth/token` of the OAuth server.
+    pub token_url: Option<Url>,
     /// For every call but a refresh.
     pub request_timeout: Duration,
     /// For the answer to a refresh.

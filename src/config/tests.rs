@@ -40,10 +40,10 @@ fn origin<'c>(config: &'c Config, key: &str) -> (Option<&'c str>, Option<&'c str
 fn the_defaults_are_those_of_the_design() {
     let config = Config::load(&Sources::default()).unwrap();
     assert_eq!(config.data_dir, PathBuf::from("."));
-    assert_eq!(config.calendly.token_url, "https://auth.calendly.com/oauth/token");
-    assert_eq!(config.calendly.api_url, "https://api.calendly.com");
+    assert_eq!(config.calendly.token_url, None, "worked out from auth_url");
+    assert_eq!(config.calendly.api_url.as_str(), "https://api.calendly.com/");
     assert_eq!(config.calendly.token_timeout, Duration::from_secs(60));
-    assert_eq!(config.database.url.expose(), "sqlite://./keeper.db");
+    assert_eq!(config.database.url.to_string(), "sqlite://./keeper.db");
     assert_eq!(config.max_concurrent_refreshes, 64);
     assert!(config.webhook.callback.is_none() && config.webhook.scope == Scope::User);
     assert!(config.webhook.events.iter().eq(["invitee.canceled", "invitee.created"]));

@@ -4,5 +4,8 @@ mod fields;
 mod filter;
 mod json;
 pub mod log;
+mod panics;
 mod scrub;
 mod text;
+
+pub use panics::log_panics;

@@ -1,0 +1,122 @@
+//! The command line: one file a command. Here are the commands there are, and what their ends mean to a shell.
+
+pub mod config;
+pub mod demo;
+pub mod failure;
+pub mod global;
+pub mod import;
+pub mod keys;
+pub mod migrate;
+pub mod open;
+pub mod run;
+pub mod settings;
+pub mod status;
+mod table;
+pub mod view;
+
+use std::io::Write as _;
+
+use anyhow::bail;
+use clap::{Parser, Subcommand};
+
+use global::Global;
+
+/// Keeps every Calendly connection of an application alive: tokens refreshed ahead of their end, webhook
+/// subscriptions repaired, one supervised actor a connection.
+#[derive(Debug, Parser)]
+#[command(name = "calendly-keeper", version, after_long_help = EXAMPLES)]
+pub struct Cli {
+    /// What all commands take.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  calendly-keeper demo                                  see it work, nothing to set up
+  calendly-keeper import grants.jsonl --dry-run         look at what an import would do
+  calendly-keeper --config keeper.toml run              keep the connections
+  calendly-keeper status                                how they stand
+  KEEPER__LOG__FORMAT=json calendly-keeper config       what is in force, and who said so
+
+Exit codes: 0 fine, 1 failed, 2 wrong usage or configuration.";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Keep the connections until told to stop
+    Run(run::Args),
+    /// Run against a simulated Calendly, with nothing to set up
+    Demo(demo::Args),
+    /// Take grants over from an application's table
+    Import(import::Args),
+    /// Show how the connections stand, from the database
+    Status(status::Args),
+    /// Bring the database to this version and say where it is
+    Migrate,
+    /// Show the effective configuration and where each value came from
+    Config,
+    /// Make encryption keys
+    #[command(subcommand)]
+    Keys(keys::Command),
+}
+
+/// How a command that ran to its end came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Done {
+    /// Exit code 0.
+    Fine,
+    /// Exit code 1; the command has said why.
+    Failed,
+}
+
+/// Does what is asked, except `run` and `demo`, which `main` wires.
+///
+/// # Errors
+/// To be printed with their causes; [`failure::exit_code`] says what they mean to a shell.
+pub fn execute(cli: Cli) -> anyhow::Result<Done> {
+    let mut out = std::io::stdout().lock();
+    let done = match cli.command {
+        Command::Run(_) => bail!("`run` is not part of this build"),
+        Command::Demo(_) => bail!("`demo` is not part of this build"),
+        Command::Import(args) => import::execute(&args, &cli.global, &mut out),
+        Command::Status(args) => status::execute(&args, &cli.global, &mut out),
+        Command::Migrate => migrate::execute(&cli.global, &mut out),
+        Command::Config => config::execute(&cli.global, &mut out),
+        Command::Keys(command) => keys::execute(&command, &mut out),
+    };
+    match done.and_then(|done| Ok(out.flush().map(|()| done)?)) {
+        // Whoever reads us has seen enough: `calendly-keeper status | head`.
+        Err(error) if failure::is_broken_pipe(&error) => Ok(Done::Fine),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn settings_may_stand_before_and_behind_the_command() {
+        let before = Cli::try_parse_from(["calendly-keeper", "--set", "log.format=json", "status"]).unwrap();
+        let behind = Cli::try_parse_from(["calendly-keeper", "status", "--set", "log.format=json"]).unwrap();
+        assert_eq!(before.global.set[0], behind.global.set[0]);
+    }
+
+    #[test]
+    fn every_command_says_what_it_is_for() {
+        for command in Cli::command().get_subcommands() {
+            assert!(command.get_about().is_some(), "{}", command.get_name());
+        }
+    }
+}

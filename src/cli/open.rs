@@ -1,0 +1,101 @@
+//! From the configuration to an open store: keys, runtime, database. The one place where commands do that.
+
+use std::error::Error;
+use std::fs;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use chrono::{DateTime, Utc};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::clock::SystemClock;
+use crate::config::key::EncryptionKey;
+use crate::config::key_file::{self, Keys};
+use crate::config::{Config, DatabaseUrl};
+use crate::ports::{Clock, Store};
+use crate::store::{self, KeyRing, OpenError, Options};
+
+/// An open store and the runtime that its operations run on.
+pub struct Opened {
+    /// The database.
+    pub store: Arc<dyn Store>,
+    /// The machine's clocks.
+    pub clock: Arc<dyn Clock>,
+    /// To be dropped last.
+    pub runtime: Runtime,
+}
+
+impl Opened {
+    /// The time.
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+}
+
+/// Opens the store for a command that takes no keeper lock, so a running keeper is not disturbed.
+///
+/// # Errors
+/// Where keys are missing or the database cannot be opened.
+pub fn open(config: &Config) -> anyhow::Result<Opened> {
+    let keys = keys(config)?;
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("io")
+        .enable_all()
+        .build()
+        .context("the runtime cannot be started")?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let mut options = options(config, keys, runtime.handle().clone(), clock.clone())?;
+    options.require_lock = false;
+    let store = runtime.block_on(store::open(options))?;
+    Ok(Opened { store, clock, runtime })
+}
+
+/// The keys in force; on SQLite one is made where none can be lost by it. Says so in the log.
+///
+/// # Errors
+/// Where there are none, or the key file is not safe to use.
+pub fn keys(config: &Config) -> anyhow::Result<Keys> {
+    if let DatabaseUrl::Sqlite { .. } = config.database.url {
+        fs::create_dir_all(&config.data_dir)
+            .with_context(|| format!("data_dir {} cannot be made", config.data_dir.display()))?;
+    }
+    let url = config.database.url.expose();
+    let keys = key_file::resolve(config, || store::sqlite_holds_ciphertext(&url, &config.data_dir))?;
+    if let Some(warning) = &keys.warning {
+        log::warn!(target: "keeper", "{warning}");
+    }
+    if let Some(path) = &keys.made {
+        log::info!(target: "keeper", key_file:% = path.display(); "made an encryption key, keep a copy elsewhere");
+    }
+    Ok(keys)
+}
+
+/// What the store is opened with; the keeper lock is required.
+///
+/// # Errors
+/// Where the keys cannot be used.
+pub fn options(
+    config: &Config,
+    keys: Keys,
+    handle: tokio::runtime::Handle,
+    clock: Arc<dyn Clock>,
+) -> Result<Options, store::KeyError> {
+    let lines: Vec<_> = keys.keys.iter().map(EncryptionKey::expose_line).collect();
+    Ok(Options {
+        url: config.database.url.expose(),
+        data_dir: config.data_dir.clone(),
+        keys: KeyRing::parse(&lines)?,
+        max_connections: config.database.max_connections as usize,
+        handle,
+        clock,
+        require_lock: true,
+    })
+}
+
+/// Whether an error says that something must be configured otherwise.
+pub(super) fn is_configuration(error: &(dyn Error + 'static)) -> bool {
+    error.is::<store::KeyError>()
+        || error.downcast_ref::<OpenError>().is_some_and(OpenError::is_configuration)
+}

@@ -1,0 +1,59 @@
+//! From the configuration to the plain values that services, actors and the client are given.
+
+use std::time::Duration;
+
+use crate::config::{Config, ConfigError};
+use crate::{actors, calendly, services};
+
+/// How often a keeper looks for rows that a command has changed.
+const POLL_EVERY: Duration = Duration::from_secs(2);
+/// The rotation's safety was calculated with it (take-over waits 90 s).
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// For services.
+///
+/// # Errors
+/// Where the OAuth client is not configured.
+pub fn services(config: &Config) -> Result<services::Settings, ConfigError> {
+    let (client_id, _) = config.calendly.client()?;
+    let webhook = &config.webhook;
+    Ok(services::Settings {
+        client_id: client_id.into(),
+        max_concurrent: config.max_concurrent_refreshes as usize,
+        webhook: webhook.callback.clone().map(|callback| services::WebhookSettings {
+            callback,
+            scope: webhook.scope,
+            events: webhook.events.clone(),
+            verify_every: webhook.verify_every,
+            retire_urls: webhook.retire_urls.clone(),
+        }),
+    })
+}
+
+/// For actors.
+#[must_use]
+pub fn actors(config: &Config) -> actors::Settings {
+    actors::Settings {
+        restart: config.supervision,
+        status_every: config.log.status_every,
+        poll_every: POLL_EVERY,
+    }
+}
+
+/// For the client.
+///
+/// # Errors
+/// Where the OAuth client is not configured.
+pub fn calendly(config: &Config) -> Result<calendly::Settings, ConfigError> {
+    let (client_id, client_secret) = config.calendly.client()?;
+    Ok(calendly::Settings {
+        auth_url: config.calendly.auth_url.clone(),
+        api_url: config.calendly.api_url.clone(),
+        token_url: config.calendly.token_url.clone(),
+        client_id: client_id.into(),
+        client_secret: client_secret.clone(),
+        request_timeout: config.calendly.request_timeout,
+        token_timeout: config.calendly.token_timeout,
+        connect_timeout: CONNECT_TIMEOUT,
+    })
+}
