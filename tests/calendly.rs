@@ -1,4 +1,11 @@
 //! The Calendly client against servers that answer, cut, hang and redirect as told, and against the simulator.
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "tests fail by panicking, and serve and wait on a runtime and clock of their own"
+)]
 
 #[path = "calendly/api.rs"]
 mod api;

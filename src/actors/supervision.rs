@@ -122,11 +122,11 @@ where
     let (sender, receiver) = channel::channel(MAILBOX);
     let lost = Lost { key, parent: Some(parent) };
     // Where the arbiter is dead the closure is dropped, and `lost` with it: that reports the child as lost.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that starts supervised tasks; they hold nothing that must survive"
+    )]
     arbiter.spawn_fn(move || {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the supervised task itself; it holds nothing that must survive"
-        )]
         actix::spawn(async move {
             // Boxed: while it waits, the state machine of each child is small.
             let exit = ExitCell::default();

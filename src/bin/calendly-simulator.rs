@@ -1,4 +1,5 @@
 //! The simulator as a process: its command line, its seeding, its end. What it simulates is the library's.
+#![allow(clippy::print_stderr, reason = "a command that tells its user where it listens")]
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -60,22 +61,23 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let mut terminated = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
     let mut interrupted = signal(SignalKind::interrupt()).context("cannot wait for Ctrl-C")?;
 
-    let (seed, listen) = (arguments.options.seed, arguments.options.listen);
+    let listen = arguments.options.listen;
     let simulator =
         Simulator::start(arguments.options).with_context(|| format!("cannot start on {listen}"))?;
     let user = SeedUser::named(arguments.user_prefix);
     let grants = simulator.add_users(arguments.users, &user, &NewGrant::default())?;
     match &arguments.import_file {
         Some(path) => {
-            write_file(path, &grants).with_context(|| format!("cannot write {}", path.display()))?
+            write_file(path, &grants).with_context(|| format!("cannot write {}", path.display()))?;
         }
         None => write_lines(std::io::stdout().lock(), &grants).context("cannot write to standard output")?,
     }
     eprintln!(
-        "calendly-simulator listens on {} client_id={} users={} seed={seed}",
+        "calendly-simulator listens on {} client_id={} users={} seed={}",
         simulator.url(),
         simulator.client_id(),
         grants.len(),
+        simulator.seed(),
     );
     tokio::select! {
         _ = terminated.recv() => {}

@@ -1,3 +1,5 @@
+//! Tests of `errors`.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -32,7 +32,7 @@ impl Started {
     /// Waits for that; for ever where it never comes to it.
     pub(super) async fn wait(&mut self) {
         if self.0.wait_for(|started| *started).await.is_err() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

@@ -1,3 +1,5 @@
+//! Tests of `rate`.
+
 use proptest::prelude::*;
 use reqwest::header::{HeaderName, HeaderValue};
 

@@ -7,7 +7,6 @@ use async_trait::async_trait;
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::{Body, Client, Response};
 use serde_json::{Map, Value};
-use tokio::time::sleep;
 use url::{Url, form_urlencoded};
 
 use super::errors::{self, Refusal, clean};
@@ -18,6 +17,7 @@ use super::{Settings, SetupError, rate};
 use crate::domain::outcome::{Outcome, Reply, judge};
 use crate::domain::secrets::{ClientSecret, RefreshToken};
 use crate::ports::{ApiError, Clock, TokenEndpoint};
+use crate::runtime::sleep;
 
 const FORM: &str = "application/x-www-form-urlencoded";
 const REVOKE: &str = "revoke the token";

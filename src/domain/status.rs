@@ -102,7 +102,7 @@ fn refusal_hint(reason: Refusal) -> &'static str {
         Refusal::Revoked => "ask the user to connect again",
         Refusal::RotationLost => "an answer of Calendly never arrived; ask the user to connect again",
         Refusal::DeadOnArrival => {
-            "the imported grant was used up elsewhere; stop other refreshers and ask the user to connect again"
+            "revoked, or used up by another refresher: stop any other and ask the user to connect again"
         }
     }
 }

@@ -211,8 +211,8 @@ mod tests {
         limiter.succeeded();
         limiter.resume();
         drop(probe);
-        let admitted = waiting.iter_mut().filter_map(|w| w.as_mut().now_or_never()).count();
-        assert_eq!(admitted, 2, "two at once after the first success");
+        let admitted: Vec<_> = waiting.iter_mut().filter_map(|w| w.as_mut().now_or_never()).collect();
+        assert_eq!(admitted.len(), 2, "two at once after the first success");
     }
 
     #[tokio::test]

@@ -228,8 +228,9 @@ mod tests {
         let now = DateTime::UNIX_EPOCH;
         let grace = Duration::from_secs(5);
         assert!(faults.refusal_stands(&id(1), now, grace).await);
+        let second = id(2);
         let (stands, ()) =
-            tokio::join!(faults.refusal_stands(&id(2), now, grace), async { faults.succeeded(now) });
+            tokio::join!(faults.refusal_stands(&second, now, grace), async { faults.succeeded(now) });
         assert!(stands);
     }
 

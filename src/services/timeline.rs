@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use log::warn;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::domain::ids::ConnectionId;
 use crate::domain::timeline::{Entry, Kind};
-use crate::ports::{Clock, Store};
+use crate::ports::{Clock, Store, StoreError};
 use crate::runtime::{IoRuntime, sleep};
 
 /// More than these are not kept while the database is away.
@@ -19,7 +19,13 @@ const BATCH: usize = 1_000;
 #[derive(Clone)]
 pub struct Timeline {
     clock: Arc<dyn Clock>,
-    entries: mpsc::Sender<Entry>,
+    entries: mpsc::Sender<Item>,
+}
+
+enum Item {
+    Entry(Box<Entry>),
+    /// Answered when everything before it is written, or given up.
+    Flush(oneshot::Sender<()>),
 }
 
 impl std::fmt::Debug for Timeline {
@@ -29,11 +35,22 @@ impl std::fmt::Debug for Timeline {
 }
 
 impl Timeline {
-    /// Starts the writer; it ends when the last clone is dropped and everything is written.
+    /// Starts the writer.
     pub fn start(io: &IoRuntime, clock: Arc<dyn Clock>, store: Arc<dyn Store>) -> Self {
         let (entries, queue) = mpsc::channel(CAPACITY);
-        io.spawn(write(queue, store));
+        io.spawn_loop(write(queue, store));
         Self { clock, entries }
+    }
+
+    /// Waits until what was noted so far is written, `deadline` at most.
+    pub async fn flush(&self, deadline: Duration) {
+        let (done, written) = oneshot::channel();
+        let _ = tokio::time::timeout(deadline, async {
+            if self.entries.send(Item::Flush(done)).await.is_ok() {
+                let _ = written.await;
+            }
+        })
+        .await;
     }
 
     /// Notes what happened. `detail` holds no secret.
@@ -44,30 +61,44 @@ impl Timeline {
         text: impl Into<String>,
         detail: serde_json::Value,
     ) {
-        let entry =
-            Entry { connection: connection.clone(), at: self.clock.now(), kind, text: text.into(), detail };
-        if self.entries.try_send(entry).is_err() {
+        let at = self.clock.now();
+        let entry = Entry { connection: connection.clone(), at, kind, text: text.into(), detail };
+        if self.entries.try_send(Item::Entry(Box::new(entry))).is_err() {
             warn!(target: "timeline", connection:% = connection, kind = kind.as_str(); "timeline entry dropped, the database is too slow");
         }
     }
 }
 
-async fn write(mut queue: mpsc::Receiver<Entry>, store: Arc<dyn Store>) {
-    let mut batch = Vec::new();
-    while queue.recv_many(&mut batch, BATCH).await > 0 {
-        let mut wait = Duration::from_millis(100);
-        loop {
-            match store.record(batch.clone()).await {
-                Ok(()) => break,
-                // While the last sender is gone the keeper is stopping: one honest try, no endless wait.
-                Err(_) if !queue.is_closed() => sleep(wait).await,
-                Err(error) => {
-                    warn!(target: "timeline", entries = batch.len(), error:% = error; "timeline entries not written");
-                    break;
-                }
+async fn write(mut queue: mpsc::Receiver<Item>, store: Arc<dyn Store>) {
+    let mut items = Vec::new();
+    while queue.recv_many(&mut items, BATCH).await > 0 {
+        let mut entries = Vec::with_capacity(items.len());
+        let mut waiting = vec![];
+        for item in items.drain(..) {
+            match item {
+                Item::Entry(entry) => entries.push(*entry),
+                Item::Flush(done) => waiting.push(done),
             }
-            wait = (wait * 2).min(Duration::from_secs(5));
         }
-        batch.clear();
+        write_batch(entries, &*store, waiting.is_empty()).await;
+        for done in waiting {
+            let _ = done.send(());
+        }
+    }
+}
+
+/// Tries until it is written; where somebody waits for the end, once.
+async fn write_batch(entries: Vec<Entry>, store: &dyn Store, patient: bool) {
+    let mut wait = Duration::from_millis(100);
+    while !entries.is_empty() {
+        match store.record(entries.clone()).await {
+            Ok(()) => return,
+            Err(StoreError::Unavailable(_)) if patient => sleep(wait).await,
+            Err(error) => {
+                warn!(target: "timeline", entries = entries.len(), error:% = error; "timeline entries not written");
+                return;
+            }
+        }
+        wait = (wait * 2).min(Duration::from_secs(5));
     }
 }

@@ -24,7 +24,7 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    pub fn empty(status: u16) -> Self {
+    pub(crate) fn empty(status: u16) -> Self {
         Self {
             status,
             content_type: None,
@@ -36,13 +36,13 @@ impl Answer {
         }
     }
 
-    pub fn json(status: u16, body: &impl Serialize) -> Self {
+    pub(crate) fn json(status: u16, body: &impl Serialize) -> Self {
         // Everything serialized here has string keys, so this cannot fail; an empty body would show it.
         let body = serde_json::to_vec(body).unwrap_or_default();
         Self { content_type: Some(JSON), body: body.into(), ..Self::empty(status) }
     }
 
-    pub fn html(status: u16, title: &str) -> Self {
+    pub(crate) fn html(status: u16, title: &str) -> Self {
         let body = format!(
             "<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{title}</h1></center>\r\n\
              <hr><center>gateway</center>\r\n</body>\r\n</html>\r\n"
@@ -50,24 +50,24 @@ impl Answer {
         Self { content_type: Some(HTML), body: body.into(), ..Self::empty(status) }
     }
 
-    pub fn text(status: u16, body: String) -> Self {
+    pub(crate) fn text(status: u16, body: String) -> Self {
         let content_type = if body.trim_start().starts_with('<') { HTML } else { JSON };
         Self { content_type: Some(content_type), body: body.into(), ..Self::empty(status) }
     }
 
-    pub fn header(mut self, name: HeaderName, value: &str) -> Self {
+    pub(crate) fn header(mut self, name: HeaderName, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {
             self.headers.push((name, value));
         }
         self
     }
 
-    pub fn with(mut self, allowance: Allowance) -> Self {
+    pub(crate) fn with(mut self, allowance: Allowance) -> Self {
         self.allowance = Some(allowance);
         self
     }
 
-    pub fn into_response(self) -> hyper::Response<Bytes> {
+    pub(crate) fn into_response(self) -> hyper::Response<Bytes> {
         let mut response = hyper::Response::new(self.body);
         *response.status_mut() =
             hyper::StatusCode::from_u16(self.status).unwrap_or(hyper::StatusCode::INTERNAL_SERVER_ERROR);

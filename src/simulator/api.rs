@@ -21,7 +21,7 @@ pub(super) struct Caller {
 }
 
 /// What a caller nobody knows is told: the documented limit of a paid plan.
-const STRANGER: u32 = 500;
+pub(super) const STRANGER: u32 = 500;
 
 pub(super) fn admit(state: &mut State, call: &Call, scope: &'static str) -> Result<Caller, Box<Answer>> {
     let now = time::now();
@@ -30,7 +30,7 @@ pub(super) fn admit(state: &mut State, call: &Call, scope: &'static str) -> Resu
     let user = name.map(|name| state.grants[name.grant as usize].user);
     state.ledger.access(AccessUse { at: now, endpoint: call.endpoint, user, name, state: worth });
     let (Some(name), Some(user), AccessTokenState::Valid) = (name, user, worth) else {
-        return Err(Box::new(errors::unauthenticated(worth).with(Allowance::untouched(STRANGER))));
+        return Err(Box::new(errors::unauthenticated(worth)));
     };
     let (rotation, old_access) = (state.options.rotation, state.options.old_access_token);
     state.grants[name.grant as usize].access_used(name.generation, now, rotation, old_access);
@@ -39,7 +39,7 @@ pub(super) fn admit(state: &mut State, call: &Call, scope: &'static str) -> Resu
     let entry = &mut state.users[user as usize];
     let taken = entry.requests.take(limit, now);
     let allowance = match (limit, entry.plan) {
-        (0, Plan::Paid) => Allowance::untouched(500),
+        (0, Plan::Paid) => Allowance::untouched(STRANGER),
         (0, _) => Allowance::untouched(50),
         _ => entry.requests.allowance(limit, now),
     };

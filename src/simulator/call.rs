@@ -22,12 +22,12 @@ pub(super) struct Call {
 }
 
 impl Call {
-    pub fn bearer(&self) -> Option<&str> {
+    pub(crate) fn bearer(&self) -> Option<&str> {
         self.credentials("Bearer")
     }
 
     /// Client id and secret of HTTP Basic, each of which RFC 6749 wants form-encoded.
-    pub fn basic(&self) -> Option<(String, String)> {
+    pub(crate) fn basic(&self) -> Option<(String, String)> {
         let decoded = BASE64_STANDARD.decode(self.credentials("Basic")?).ok()?;
         let text = String::from_utf8(decoded).ok()?;
         let (id, secret) = text.split_once(':')?;
@@ -39,12 +39,12 @@ impl Call {
         given.eq_ignore_ascii_case(scheme).then_some(rest.trim())
     }
 
-    pub fn parameters(&self) -> Form<'_> {
-        Form(url::form_urlencoded::parse(self.query.as_bytes()).collect())
+    pub(crate) fn parameters(&self) -> Form<'_> {
+        Form::of_query(&self.query)
     }
 
     /// The form of an OAuth call; a JSON object is taken too, as Calendly's own example sends one.
-    pub fn form(&self) -> Form<'_> {
+    pub(crate) fn form(&self) -> Form<'_> {
         if !self.json {
             return Form(url::form_urlencoded::parse(&self.body).collect());
         }
@@ -58,7 +58,7 @@ impl Call {
     }
 
     /// Whose request it is, as far as its tokens say.
-    pub fn user(&self, state: &State) -> Option<u32> {
+    pub(crate) fn user(&self, state: &State) -> Option<u32> {
         let grant = match self.endpoint {
             Endpoint::Token => {
                 let form = self.form();
@@ -81,14 +81,18 @@ impl Call {
 /// Named values; of a name given twice the first counts, an empty value counts as absent.
 pub(super) struct Form<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
 
-impl Form<'_> {
-    pub fn get(&self, name: &str) -> Option<&str> {
+impl<'a> Form<'a> {
+    pub(crate) fn of_query(query: &'a str) -> Self {
+        Self(url::form_urlencoded::parse(query.as_bytes()).collect())
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().find(|(other, _)| other == name)?;
         (!found.1.is_empty()).then_some(found.1.as_ref())
     }
 
     /// Written as a query again, without `left_out`.
-    pub fn query_without(&self, left_out: &str) -> url::form_urlencoded::Serializer<'static, String> {
+    pub(crate) fn query_without(&self, left_out: &str) -> url::form_urlencoded::Serializer<'static, String> {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         query.extend_pairs(self.0.iter().filter(|(name, _)| name != left_out));
         query

@@ -20,7 +20,7 @@
 //! | `POST /simulator/subscriptions/{uuid}/disable` | | |
 //! | `POST /simulator/subscriptions/{uuid}/retrying` | `{"since": time\|null}` | sets `retry_started_at` |
 //! | `DELETE /simulator/subscriptions/{uuid}` | | |
-//! | `POST /simulator/check` | `{"refresh_token"}` and/or `{"access_token"}` | `{"refresh_token": "living"\|"spent"\|"revoked"\|"unknown", "access_token": "valid"\|"expired"\|"revoked"\|"unknown"}` |
+//! | `POST /simulator/check` | `{"refresh_token"}` and/or `{"access_token"}` | `{"refresh_token": "living"\|"spent"\|"revoked"\|"unknown", "access_token": "valid"\|"expired"\|"revoked"\|"unknown", "facts": {...}\|null}`, facts as `RefreshTokenFacts` |
 //! | `POST /simulator/faults` | `{"endpoint","user"?,"probability"?,"times"?,"fault":{"kind",...}}`; `times` is 1 where neither is given | `{"id"}` |
 //! | `GET /simulator/faults` | | `{"faults": [...]}` |
 //! | `DELETE /simulator/faults[/{id}]` | | `{"cleared"}` |

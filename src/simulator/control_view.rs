@@ -18,11 +18,12 @@ use super::tokens::{TokenName, fingerprint};
 const NEWEST: usize = 1000;
 
 pub(super) fn health(shared: &Shared) -> Value {
+    let seed = shared.faults(|faults| faults.seed());
     let state = shared.state();
     json!({
         "url": state.base,
         "client_id": state.options.client_id,
-        "seed": state.options.seed,
+        "seed": seed,
         "users": state.users.len(),
         "held": shared.held(),
     })
@@ -75,16 +76,12 @@ pub(super) struct CheckBody {
 }
 
 pub(super) fn check(state: &State, body: &CheckBody) -> Value {
-    let refresh = body.refresh_token.as_deref().map(|token| state.refresh_token(token));
-    let access = body.access_token.as_deref().map(|token| state.access_token(token, time::now()));
-    let name = refresh.and_then(|(_, name)| name).or(access.and_then(|(_, name)| name));
-    let user = name.map(|name| state.user_uri(state.grants[name.grant as usize].user));
+    let refresh = body.refresh_token.as_deref();
+    let access = body.access_token.as_deref();
     json!({
-        "refresh_token": refresh.map(|(worth, _)| worth),
-        "access_token": access.map(|(worth, _)| worth),
-        "user": user,
-        "grant": name.map(|name| name.grant),
-        "generation": name.map(|name| name.generation),
+        "refresh_token": refresh.map(|token| state.refresh_token(token).0),
+        "facts": refresh.and_then(|token| state.refresh_token_facts(token)),
+        "access_token": access.map(|token| state.access_token(token, time::now()).0),
     })
 }
 

@@ -24,7 +24,7 @@ pub(super) struct Notes {
 
 impl Notes {
     /// The connection shall end with a reset instead of a farewell.
-    pub fn reset(&self) {
+    pub(crate) fn reset(&self) {
         self.reset.store(true, Ordering::Release);
     }
 
@@ -49,7 +49,7 @@ enum Cut {
 }
 
 impl AnswerBody {
-    pub fn new(mut data: Bytes, truncated: bool, whole: Option<Whole>, notes: Arc<Notes>) -> Self {
+    pub(crate) fn new(mut data: Bytes, truncated: bool, whole: Option<Whole>, notes: Arc<Notes>) -> Self {
         let announced = data.len() as u64;
         if truncated {
             data.truncate(data.len() / 2);
@@ -99,7 +99,7 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    pub fn new(stream: TcpStream, notes: Arc<Notes>) -> Self {
+    pub(crate) fn new(stream: TcpStream, notes: Arc<Notes>) -> Self {
         Self { io: TokioIo::new(stream), notes }
     }
 }

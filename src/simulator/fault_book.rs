@@ -38,15 +38,20 @@ pub(super) struct Verdict {
 pub(super) struct FaultBook {
     set: Vec<SetFault>,
     next_id: u64,
+    seed: u64,
     random: u64,
 }
 
 impl FaultBook {
-    pub fn new(seed: u64) -> Self {
-        Self { set: Vec::new(), next_id: 1, random: seed }
+    pub(crate) fn new(seed: u64) -> Self {
+        Self { set: Vec::new(), next_id: 1, seed, random: seed }
     }
 
-    pub fn add(&mut self, fault: Fault, user_number: Option<u32>) -> u64 {
+    pub(crate) fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    pub(crate) fn add(&mut self, fault: Fault, user_number: Option<u32>) -> u64 {
         let id = self.next_id;
         self.next_id += 1;
         self.set.push(SetFault {
@@ -63,23 +68,23 @@ impl FaultBook {
     }
 
     /// Clears one fault, or all; how many went.
-    pub fn clear(&mut self, id: Option<u64>) -> usize {
+    pub(crate) fn clear(&mut self, id: Option<u64>) -> usize {
         let before = self.set.len();
         self.set.retain(|fault| id.is_some_and(|id| id != fault.id));
         before - self.set.len()
     }
 
-    pub fn all(&self) -> Vec<SetFault> {
+    pub(crate) fn all(&self) -> Vec<SetFault> {
         self.set.clone()
     }
 
     /// Whether any could still fire.
-    pub fn is_armed(&self) -> bool {
+    pub(crate) fn is_armed(&self) -> bool {
         self.set.iter().any(|fault| fault.left != Some(0))
     }
 
     /// Which faults fire for this request: delays add up, of the others the first.
-    pub fn judge(&mut self, endpoint: Endpoint, user: Option<u32>) -> Verdict {
+    pub(crate) fn judge(&mut self, endpoint: Endpoint, user: Option<u32>) -> Verdict {
         let mut verdict = Verdict::default();
         let random = &mut self.random;
         for fault in &mut self.set {

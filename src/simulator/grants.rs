@@ -20,6 +20,8 @@ pub(super) struct Pair {
     pub whole: Whole,
     pub access_revoked: bool,
     pub refresh_spent: bool,
+    /// The answer carried no refresh token: the one that made this pair stays the living one.
+    refresh_hidden: bool,
     pub spent_at: i64,
     /// How often the refresh token was presented and judged.
     pub presented: u32,
@@ -72,7 +74,7 @@ pub enum AccessTokenState {
 
 impl Grant {
     /// A fresh grant with its first pair, which its owner holds (seeded) or is about to get.
-    pub fn new(user: u32, scope: Arc<str>, now: i64, lifetime: i64, whole: bool) -> Self {
+    pub(crate) fn new(user: u32, scope: Arc<str>, now: i64, lifetime: i64, whole: bool) -> Self {
         let mut grant = Self {
             user,
             scope,
@@ -90,19 +92,19 @@ impl Grant {
     }
 
     /// Generation of the newest pair.
-    pub fn current(&self) -> u32 {
+    pub(crate) fn current(&self) -> u32 {
         self.first + self.pairs.len() as u32 - 1
     }
 
-    pub fn pair(&self, generation: u32) -> Option<&Pair> {
+    pub(crate) fn pair(&self, generation: u32) -> Option<&Pair> {
         self.pairs.get(generation.checked_sub(self.first)? as usize)
     }
 
-    pub fn pair_mut(&mut self, generation: u32) -> Option<&mut Pair> {
+    pub(crate) fn pair_mut(&mut self, generation: u32) -> Option<&mut Pair> {
         self.pairs.get_mut(generation.checked_sub(self.first)? as usize)
     }
 
-    pub fn refresh_state(&self, generation: u32) -> RefreshTokenState {
+    pub(crate) fn refresh_state(&self, generation: u32) -> RefreshTokenState {
         if generation == 0 || generation > self.current() {
             return RefreshTokenState::Unknown;
         }
@@ -113,7 +115,7 @@ impl Grant {
         }
     }
 
-    pub fn access_state(&self, generation: u32, now: i64) -> AccessTokenState {
+    pub(crate) fn access_state(&self, generation: u32, now: i64) -> AccessTokenState {
         if generation == 0 || generation > self.current() {
             return AccessTokenState::Unknown;
         }
@@ -126,14 +128,14 @@ impl Grant {
     }
 
     /// Generations whose refresh token would be exchanged: one, or several under legacy rotation.
-    pub fn living(&self) -> Vec<u32> {
+    pub(crate) fn living(&self) -> Vec<u32> {
         (self.first..=self.current())
             .filter(|generation| self.refresh_state(*generation) == RefreshTokenState::Living)
             .collect()
     }
 
     /// The pair that a spent refresh token gets again, where the simulator repeats pairs for `window` seconds.
-    pub fn repeated(&self, generation: u32, now: i64, window: u32) -> Option<u32> {
+    pub(crate) fn repeated(&self, generation: u32, now: i64, window: u32) -> Option<u32> {
         let spent = self.pair(generation)?;
         let in_time = now - spent.spent_at <= i64::from(window) * SECOND;
         let living = self.refresh_state(spent.successor) == RefreshTokenState::Living;
@@ -141,7 +143,7 @@ impl Grant {
     }
 
     /// Whether an answer that carried a pair made from this refresh token has left whole.
-    pub fn answered_whole(&self, generation: u32) -> bool {
+    pub(crate) fn answered_whole(&self, generation: u32) -> bool {
         self.pair(generation)
             .and_then(|pair| self.pair(pair.successor))
             .is_some_and(|successor| successor.whole.load(Ordering::Acquire))
@@ -149,7 +151,7 @@ impl Grant {
 
     /// Exchanges a living refresh token; the generation of the new pair. With `keep_refresh` the presented
     /// token stays the living one (the answer will carry no other).
-    pub fn rotate(
+    pub(crate) fn rotate(
         &mut self,
         generation: u32,
         now: i64,
@@ -161,6 +163,7 @@ impl Grant {
         let made = self.current() + 1;
         let mut fresh = Pair::new(now, lifetime, generation);
         fresh.refresh_spent = keep_refresh;
+        fresh.refresh_hidden = keep_refresh;
         if let Some(presented) = self.pair_mut(generation) {
             presented.successor = made;
             if rotation == Rotation::Strict {
@@ -177,13 +180,19 @@ impl Grant {
     }
 
     /// The access token of a pair was used: under legacy rotation that ends the pair it came from.
-    pub fn access_used(&mut self, generation: u32, now: i64, rotation: Rotation, old_access: OldAccessToken) {
+    pub(crate) fn access_used(
+        &mut self,
+        generation: u32,
+        now: i64,
+        rotation: Rotation,
+        old_access: OldAccessToken,
+    ) {
         let Some(pair) = self.pair_mut(generation) else { return };
         if pair.access_used {
             return;
         }
         pair.access_used = true;
-        let (previous, replaces) = (pair.previous, !pair.refresh_spent);
+        let (previous, replaces) = (pair.previous, !pair.refresh_hidden);
         if rotation == Rotation::Legacy
             && let Some(previous) = self.pair_mut(previous)
         {
@@ -215,6 +224,7 @@ impl Pair {
             whole: Whole::default(),
             access_revoked: false,
             refresh_spent: false,
+            refresh_hidden: false,
             spent_at: 0,
             presented: 0,
             previous,
@@ -223,10 +233,60 @@ impl Pair {
         }
     }
 
-    pub fn spend(&mut self, now: i64) {
+    pub(crate) fn spend(&mut self, now: i64) {
         if !self.refresh_spent {
             self.refresh_spent = true;
             self.spent_at = now;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grant() -> Grant {
+        Grant::new(0, "users:read".into(), 0, 7200, true)
+    }
+
+    fn rotate(grant: &mut Grant, generation: u32, now: i64, rotation: Rotation) -> u32 {
+        grant.rotate(generation, now, 7200, rotation, OldAccessToken::Keep, false)
+    }
+
+    #[test]
+    fn under_legacy_rotation_the_first_use_of_any_successor_ends_the_old_token() {
+        let mut grant = grant();
+        let second = rotate(&mut grant, 1, 0, Rotation::Legacy);
+        let third = rotate(&mut grant, second, 0, Rotation::Legacy);
+        assert_eq!(grant.living(), [1, 2, 3]);
+        grant.access_used(second, 0, Rotation::Legacy, OldAccessToken::Keep);
+        assert_eq!(grant.living(), [2, 3]);
+        grant.access_used(third, 0, Rotation::Legacy, OldAccessToken::Keep);
+        assert_eq!(grant.living(), [3]);
+    }
+
+    #[test]
+    fn a_grant_in_heavy_use_forgets_pairs_but_not_that_they_are_spent() {
+        let mut grant = grant();
+        for generation in 1..=5000 {
+            rotate(&mut grant, generation, i64::from(generation), Rotation::Strict);
+        }
+        assert!(grant.pairs.len() <= REMEMBERED);
+        assert_eq!(grant.current(), 5001);
+        assert_eq!(grant.refresh_state(1), RefreshTokenState::Spent);
+        assert_eq!(grant.access_state(1, 0), AccessTokenState::Expired);
+        assert_eq!(grant.refresh_state(5001), RefreshTokenState::Living);
+        assert_eq!(grant.refresh_state(5002), RefreshTokenState::Unknown);
+    }
+
+    #[test]
+    fn a_pair_is_repeated_within_its_window_while_it_lives() {
+        let mut grant = grant();
+        rotate(&mut grant, 1, 0, Rotation::Strict);
+        assert_eq!(grant.repeated(1, 30 * SECOND, 30), Some(2));
+        assert_eq!(grant.repeated(1, 31 * SECOND, 30), None);
+        assert_eq!(grant.repeated(1, 0, 0), None, "switched off");
+        rotate(&mut grant, 2, 0, Rotation::Strict);
+        assert_eq!(grant.repeated(1, 0, 30), None, "spent itself");
     }
 }

@@ -148,7 +148,7 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    pub fn new(cap: usize) -> Self {
+    pub(crate) fn new(cap: usize) -> Self {
         Self {
             cap,
             counters: Counters::default(),
@@ -162,11 +162,11 @@ impl Ledger {
         }
     }
 
-    pub fn user_added(&mut self) {
+    pub(crate) fn user_added(&mut self) {
         self.users.push(Rate::default());
     }
 
-    pub fn request(&mut self, endpoint: Endpoint, user: Option<u32>, at: i64) {
+    pub(crate) fn request(&mut self, endpoint: Endpoint, user: Option<u32>, at: i64) {
         let second = at.div_euclid(SECOND);
         self.counters.requests += 1;
         self.requests[endpoint as usize] += 1;
@@ -187,11 +187,11 @@ impl Ledger {
         }
     }
 
-    pub fn issued(&mut self, entry: Issued) {
+    pub(crate) fn issued(&mut self, entry: Issued) {
         keep(&mut self.issued, self.cap, entry);
     }
 
-    pub fn presented(&mut self, entry: Presented) {
+    pub(crate) fn presented(&mut self, entry: Presented) {
         let counters = &mut self.counters;
         match entry.outcome {
             PresentationOutcome::Rotated => counters.rotations += 1,
@@ -206,7 +206,7 @@ impl Ledger {
         keep(&mut self.presented, self.cap, entry);
     }
 
-    pub fn access(&mut self, entry: AccessUse) {
+    pub(crate) fn access(&mut self, entry: AccessUse) {
         match entry.state {
             AccessTokenState::Valid => {}
             AccessTokenState::Expired => self.counters.requests_with_expired_access_token += 1,
@@ -216,7 +216,7 @@ impl Ledger {
         keep(&mut self.access, self.cap, entry);
     }
 
-    pub fn subscription(
+    pub(crate) fn subscription(
         &mut self,
         at: i64,
         change: Change,

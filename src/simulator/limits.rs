@@ -22,7 +22,7 @@ pub(super) struct Allowance {
 
 impl Window {
     /// Takes one call out of the window; false when none is left. A `limit` of 0 allows any number.
-    pub fn take(&mut self, limit: u32, now: i64) -> bool {
+    pub(crate) fn take(&mut self, limit: u32, now: i64) -> bool {
         self.roll(now);
         if limit > 0 && self.used >= limit {
             return false;
@@ -31,7 +31,7 @@ impl Window {
         true
     }
 
-    pub fn allowance(&mut self, limit: u32, now: i64) -> Allowance {
+    pub(crate) fn allowance(&mut self, limit: u32, now: i64) -> Allowance {
         self.roll(now);
         let reset = (self.opened_at + MINUTE * SECOND - now + SECOND - 1) / SECOND;
         Allowance { limit, remaining: limit.saturating_sub(self.used), reset: reset.clamp(1, MINUTE) as u32 }
@@ -46,7 +46,7 @@ impl Window {
 
 impl Allowance {
     /// Of a caller nobody knows.
-    pub fn untouched(limit: u32) -> Self {
+    pub(crate) fn untouched(limit: u32) -> Self {
         Self { limit, remaining: limit, reset: MINUTE as u32 }
     }
 }

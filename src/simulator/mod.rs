@@ -19,6 +19,10 @@
 //! The way through a request: `server` accepts, `serve` reads it and applies faults, `routes` finds the module
 //! (`oauth`, `oauth_tokens`, `authorize`, `users`, `webhooks`, `webhook_create`), which acts on `state` under one
 //! lock; `departure` sends the answer and notes that it left whole. `/simulator/...` is `control`.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a server of its own, outside the keeper's runtimes and clocks"
+)]
 
 mod answer;
 mod api;
@@ -39,6 +43,7 @@ mod oauth_tokens;
 mod options;
 mod paging;
 mod routes;
+mod running;
 mod scopes;
 mod seed;
 mod seeding;
@@ -55,10 +60,9 @@ mod webhooks;
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use tokio::runtime::Handle;
-use tokio_util::sync::CancellationToken;
 
 pub use fault_book::SetFault;
 pub use faults::{Endpoint, Fault, FaultKind};
@@ -69,12 +73,12 @@ pub use ledger_view::{
 };
 pub use options::{AfterRevoke, MissingEventScope, OldAccessToken, Options, Reuse, Rotation, UniqueCallback};
 pub use scopes::DEFAULT_SCOPES;
-pub use seed::{NewGrant, NewSubscription, Plan, Role, SeedGrant, SeedUser, UserUri};
+pub use seed::{NewGrant, NewSubscription, Plan, RefreshTokenFacts, Role, SeedGrant, SeedUser, UserUri};
 pub use subscriptions::SubscriptionScope;
 
 use ledger_view::Selection;
+use running::Running;
 use shared::Shared;
-use state::State;
 
 /// What a call of the handle or of the control API cannot do; nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -107,44 +111,9 @@ pub struct Simulator {
     running: Arc<Running>,
 }
 
-struct Running {
-    shared: Arc<Shared>,
-    address: SocketAddr,
-    runtime: Handle,
-    /// Of the listener and its connections, while it listens.
-    listening: Mutex<Option<CancellationToken>>,
-    client_id: String,
-    client_secret: String,
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.go_down();
-    }
-}
-
-impl Running {
-    fn go_down(&self) {
-        let listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(cancelled) = listening {
-            cancelled.cancel();
-        }
-    }
-
-    fn listen(&self) -> io::Result<()> {
-        let _inside = self.runtime.enter();
-        let mut listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner);
-        if listening.is_none() {
-            let listener = server::bind(self.address)?;
-            *listening = Some(self.accept_on(listener));
-        }
-        Ok(())
-    }
-
-    fn accept_on(&self, listener: tokio::net::TcpListener) -> CancellationToken {
-        let cancelled = CancellationToken::new();
-        self.runtime.spawn(server::accept(listener, Arc::clone(&self.shared), cancelled.clone()));
-        cancelled
+impl std::fmt::Debug for Simulator {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Simulator").field("url", &self.url()).finish_non_exhaustive()
     }
 }
 
@@ -165,22 +134,7 @@ impl Simulator {
     /// # Errors
     /// As [`Self::start`].
     pub fn start_on(runtime: &Handle, options: Options) -> io::Result<Self> {
-        options.validate().map_err(|message| io::Error::new(io::ErrorKind::InvalidInput, message))?;
-        let _inside = runtime.enter();
-        let listener = server::bind(options.listen)?;
-        let address = listener.local_addr()?;
-        let base = options.uri_base.clone().unwrap_or_else(|| format!("http://{address}"));
-        let (client_id, client_secret) = (options.client_id.clone(), options.client_secret.clone());
-        let running = Running {
-            shared: Arc::new(Shared::new(State::new(options, base))),
-            address,
-            runtime: runtime.clone(),
-            listening: Mutex::new(None),
-            client_id,
-            client_secret,
-        };
-        let cancelled = running.accept_on(listener);
-        *running.listening.lock().unwrap_or_else(PoisonError::into_inner) = Some(cancelled);
+        let running = Running::start(runtime, options)?;
         Ok(Self { running: Arc::new(running) })
     }
 
@@ -194,6 +148,12 @@ impl Simulator {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.running.address
+    }
+
+    /// What its tokens, ids and random faults come from; give it to [`Options::seed`] to repeat a run.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.running.seed
     }
 
     /// The application's client id.

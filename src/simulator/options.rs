@@ -86,60 +86,61 @@ pub struct Options {
     #[arg(long, value_name = "SECRET", default_value = Self::CLIENT_SECRET)]
     pub client_secret: String,
     /// The application is native: the client id in the body is enough, no secret.
-    #[arg(long)]
+    #[arg(long, help_heading = "OAuth")]
     pub native_app: bool,
-    /// Seed of tokens, ids and random faults: the same seed and the same calls give the same run.
-    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
-    pub seed: u64,
+    /// Seed of tokens, ids and random faults: the same seed and the same calls give the same run
+    /// [default: a random one, which the start line tells].
+    #[arg(long, value_name = "NUMBER")]
+    pub seed: Option<u64>,
     /// What resource URIs start with [default: the simulator's own address].
     #[arg(long, value_name = "URL")]
     pub uri_base: Option<String>,
 
     /// When a presented refresh token dies.
-    #[arg(long, value_enum, default_value = "strict")]
+    #[arg(long, value_enum, default_value = "strict", help_heading = "OAuth")]
     pub rotation: Rotation,
     /// What a refresh does to the access token it replaces.
-    #[arg(long, value_enum, default_value = "keep")]
+    #[arg(long, value_enum, default_value = "keep", help_heading = "OAuth")]
     pub old_access_token: OldAccessToken,
     /// What presenting a spent refresh token does.
-    #[arg(long, value_enum, default_value = "fail")]
+    #[arg(long, value_enum, default_value = "fail", help_heading = "OAuth")]
     pub reuse: Reuse,
     /// For so long after a rotation the spent token gets the same pair again; 0: never.
-    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, help_heading = "OAuth")]
     pub repeat_pair: u32,
     /// The status of `invalid_grant`: 400 or 401.
-    #[arg(long, value_name = "STATUS", default_value_t = 400)]
+    #[arg(long, value_name = "STATUS", default_value_t = 400, help_heading = "OAuth")]
     pub invalid_grant_status: u16,
     /// How many token pairs a user may get a minute; 0: any number.
-    #[arg(long, value_name = "COUNT", default_value_t = 8)]
+    #[arg(long, value_name = "COUNT", default_value_t = 8, help_heading = "OAuth")]
     pub tokens_per_minute: u32,
     /// How long an access token lives.
-    #[arg(long, value_name = "SECONDS", default_value_t = 7200)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 7200, help_heading = "OAuth")]
     pub expires_in: i64,
     /// How many characters an access token has (at least 32).
-    #[arg(long, value_name = "COUNT", default_value_t = 96)]
+    #[arg(long, value_name = "COUNT", default_value_t = 96, help_heading = "OAuth")]
     pub access_token_length: usize,
     /// What becomes of a grant's webhook subscriptions when the grant is revoked.
-    #[arg(long, value_enum, default_value = "keep")]
+    #[arg(long, value_enum, default_value = "keep", help_heading = "OAuth")]
     pub after_revoke: AfterRevoke,
 
     /// How wide the uniqueness of a callback URL is.
-    #[arg(long, value_enum, default_value = "owner")]
+    #[arg(long, value_enum, default_value = "owner", help_heading = "API")]
     pub unique_callback: UniqueCallback,
     /// The answer to a creation whose event needs a read scope that the token lacks.
-    #[arg(long, value_enum, default_value = "forbidden")]
+    #[arg(long, value_enum, default_value = "forbidden", help_heading = "API")]
     pub missing_event_scope: MissingEventScope,
     /// `callback_url` comes back written differently: host in lower case, no default port.
-    #[arg(long)]
+    #[arg(long, help_heading = "API")]
     pub normalise_callback_url: bool,
     /// A page token older than this is answered 400; 0: it lives for ever.
-    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, help_heading = "API")]
     pub page_token_lifetime: i64,
     /// API requests a minute of a user on a paid plan; 0: any number.
-    #[arg(long, value_name = "COUNT", default_value_t = 500)]
+    #[arg(long, value_name = "COUNT", default_value_t = 500, help_heading = "API")]
     pub paid_requests_per_minute: u32,
     /// API requests a minute of a user on the free plan; 0: any number.
-    #[arg(long, value_name = "COUNT", default_value_t = 50)]
+    #[arg(long, value_name = "COUNT", default_value_t = 50, help_heading = "API")]
     pub free_requests_per_minute: u32,
 
     /// How far the simulator's clock is ahead, as seen in `Date`, `created_at` and the like.
@@ -166,6 +167,11 @@ impl Options {
         }
         if self.client_id.is_empty() || self.client_secret.is_empty() {
             return Err("client_id, client_secret: empty, give both a value".into());
+        }
+        if self.expires_in.abs() > 10_000_000_000 || self.date_skew_seconds.abs() > 10_000_000_000 {
+            return Err(
+                "expires_in, date_skew_seconds: above ten thousand million, use a smaller number".into()
+            );
         }
         if self.page_token_lifetime < 0 {
             return Err(format!("page_token_lifetime: {}, use 0 or more", self.page_token_lifetime));
@@ -206,7 +212,7 @@ impl Default for Options {
             client_id: Self::CLIENT_ID.into(),
             client_secret: Self::CLIENT_SECRET.into(),
             native_app: false,
-            seed: 1,
+            seed: None,
             uri_base: None,
             rotation: Rotation::Strict,
             old_access_token: OldAccessToken::Keep,

@@ -33,16 +33,23 @@ pub(super) fn page(
         Some(_) => return Err(("count", format!("must be an integer from 1 to {MAX_COUNT}"))),
     };
     let comes_before = |item: u32, key: u32| if descending { item > key } else { item < key };
-    let start = match parameters.get("page_token") {
-        None => 0,
+    let (start, end) = match parameters.get("page_token") {
+        None => (0, count),
         Some(token) => match read(token, lifetime, now) {
-            Some((b'n', key)) => all.partition_point(|item| comes_before(*item, key) || *item == key),
-            Some((b'p', key)) => all.partition_point(|item| comes_before(*item, key)).saturating_sub(count),
+            Some((b'n', key)) => {
+                let start = all.partition_point(|item| comes_before(*item, key) || *item == key);
+                (start, start + count)
+            }
+            Some((b'p', key)) => {
+                let end = all.partition_point(|item| comes_before(*item, key));
+                (end.saturating_sub(count), end)
+            }
             _ => return Err(("page_token", "is invalid".into())),
         },
     };
-    let items: Vec<u32> = all[start..].iter().take(count).copied().collect();
-    let more = start + items.len() < all.len();
+    let end = end.min(all.len());
+    let items = all[start..end].to_vec();
+    let more = end < all.len();
     let next = items.last().filter(|_| more).map(|last| written(b'n', *last, now));
     let previous = items.first().filter(|_| start > 0).map(|first| written(b'p', *first, now));
     Ok(Page { items, next, previous })
@@ -50,7 +57,7 @@ pub(super) fn page(
 
 impl Page {
     /// The `pagination` object; `path` is the list's own URL.
-    pub fn pagination(&self, path: &str, parameters: &Form<'_>) -> Value {
+    pub(crate) fn pagination(&self, path: &str, parameters: &Form<'_>) -> Value {
         let link = |token: &Option<String>| {
             token.as_ref().map(|token| {
                 let mut query = parameters.query_without("page_token");
@@ -79,4 +86,37 @@ fn read(token: &str, lifetime: i64, now: i64) -> Option<(u8, u32)> {
     let issued_at: i64 = parts.next()?.parse().ok()?;
     let stale = lifetime > 0 && now - issued_at > lifetime * SECOND;
     (!stale).then_some((direction, key))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulator::call::Form;
+
+    fn ask(all: &[u32], query: &str, lifetime: i64, now: i64) -> Result<Page, Detail> {
+        page(all, &Form::of_query(query), false, lifetime, now)
+    }
+
+    #[test]
+    fn a_page_token_lives_as_long_as_it_is_told() {
+        let all: Vec<u32> = (0..30).collect();
+        let token = ask(&all, "", 60, 0).unwrap().next.unwrap();
+        let query = format!("page_token={token}");
+        assert!(ask(&all, &query, 60, 60 * SECOND).is_ok());
+        assert_eq!(ask(&all, &query, 60, 61 * SECOND).err().unwrap().0, "page_token");
+        assert!(ask(&all, &query, 0, 1_000_000 * SECOND).is_ok(), "0: for ever");
+    }
+
+    #[test]
+    fn what_is_deleted_between_two_pages_shifts_nothing() {
+        let all: Vec<u32> = (0..10).collect();
+        let first = ask(&all, "count=4", 0, 0).unwrap();
+        assert_eq!(first.items, [0, 1, 2, 3]);
+        let left: Vec<u32> = all.iter().copied().filter(|item| *item != 1 && *item != 3).collect();
+        let query = format!("count=4&page_token={}", first.next.unwrap());
+        let second = ask(&left, &query, 0, 0).unwrap();
+        assert_eq!(second.items, [4, 5, 6, 7]);
+        let query = format!("count=4&page_token={}", second.previous.unwrap());
+        assert_eq!(ask(&left, &query, 0, 0).unwrap().items, [0, 2]);
+    }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::grants::RefreshTokenState;
 use super::scopes::DEFAULT_SCOPES;
 use super::state::State;
 use super::subscriptions::SubscriptionScope;
@@ -132,6 +133,27 @@ impl SeedGrant {
         // A struct of texts and a time: it always serializes.
         serde_json::to_string(self).unwrap_or_default()
     }
+}
+
+/// All that is known of a refresh token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RefreshTokenFacts {
+    /// What it is worth.
+    pub state: RefreshTokenState,
+    /// Whose it is.
+    pub user: UserUri,
+    /// Number of its grant.
+    pub grant: u32,
+    /// Which pair of the grant it belongs to, from 1.
+    pub generation: u32,
+    /// How often it was presented and judged.
+    pub presented: u32,
+    /// Whether the answer that carried it has been handed to the network whole (seeded: true).
+    pub answer_whole: bool,
+    /// The newest pair made from it.
+    pub successor: Option<u32>,
+    /// Whether the answer with that pair has been handed to the network whole: presenting it again is a mistake.
+    pub successor_whole: bool,
 }
 
 /// A subscription to make without asking whether it may be made.

@@ -1,8 +1,10 @@
 //! The handle's methods that fill a simulator and break things in it. Rules live in `seed` and `state`.
 
+use std::sync::atomic::Ordering;
+
 use super::authorize::{self, Consent};
 use super::grants::RefreshTokenState;
-use super::seed::{NewGrant, NewSubscription, Plan, SeedGrant, SeedUser, UserUri};
+use super::seed::{NewGrant, NewSubscription, Plan, RefreshTokenFacts, SeedGrant, SeedUser, UserUri};
 use super::time;
 use super::{Result, Simulator, SimulatorError};
 
@@ -58,6 +60,12 @@ impl Simulator {
     #[must_use]
     pub fn refresh_token_state(&self, refresh_token: &str) -> RefreshTokenState {
         self.shared().state().refresh_token(refresh_token).0
+    }
+
+    /// All that is known of a refresh token; none where this simulator never issued it. Asking changes nothing.
+    #[must_use]
+    pub fn refresh_token_facts(&self, refresh_token: &str) -> Option<RefreshTokenFacts> {
+        self.shared().state().refresh_token_facts(refresh_token)
     }
 
     /// What an access token is worth now; asking changes nothing.
@@ -214,6 +222,23 @@ impl super::state::State {
         let grant = newest.ok_or_else(|| SimulatorError::unknown("grant of user", &entry.name))?;
         let generation = self.grants[grant as usize].current();
         self.grant_as_held(super::tokens::TokenName { grant, generation })
+    }
+
+    pub(super) fn refresh_token_facts(&self, token: &str) -> Option<RefreshTokenFacts> {
+        let (state, name) = self.refresh_token(token);
+        let name = name?;
+        let grant = &self.grants[name.grant as usize];
+        let pair = grant.pair(name.generation);
+        Some(RefreshTokenFacts {
+            state,
+            user: UserUri(self.user_uri(grant.user)),
+            grant: name.grant,
+            generation: name.generation,
+            presented: pair.map_or(0, |pair| pair.presented),
+            answer_whole: pair.is_some_and(|pair| pair.whole.load(Ordering::Acquire)),
+            successor: pair.map(|pair| pair.successor).filter(|successor| *successor > 0),
+            successor_whole: grant.answered_whole(name.generation),
+        })
     }
 
     pub(super) fn set_retry_started_at(&mut self, number: u32, since: Option<i64>) {

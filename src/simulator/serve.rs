@@ -9,6 +9,7 @@ use hyper::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderName, HeaderValue, 
 use hyper::{Request, Response};
 
 use super::answer::Answer;
+use super::api::STRANGER;
 use super::call::Call;
 use super::control;
 use super::departure::{AnswerBody, Notes};
@@ -75,7 +76,10 @@ fn take_effect(shared: &Shared, call: &Call, twist: Option<&Twist<'_>>) -> Answe
     let mut state = shared.state();
     let user = call.user(&state);
     state.ledger.request(call.endpoint, user, time::now());
-    routes::perform(&mut state, call, twist)
+    let mut answer = routes::perform(&mut state, call, twist);
+    // Calendly sends these headers with every answer, also where it is nobody's.
+    answer.allowance.get_or_insert(Allowance::untouched(STRANGER));
+    answer
 }
 
 /// The answer, or none where the connection is to be reset.
@@ -166,7 +170,7 @@ fn instead(shared: &Shared, kind: FaultKind) -> Option<Answer> {
         }
         FaultKind::RateLimited { retry_after, reset } => {
             let reset = reset.unwrap_or(60).min(u64::from(u32::MAX)) as u32;
-            let answer = errors::too_many_requests().with(Allowance { limit: 500, remaining: 0, reset });
+            let answer = errors::too_many_requests().with(Allowance { limit: STRANGER, remaining: 0, reset });
             match retry_after {
                 Some(seconds) => answer.header(RETRY_AFTER, &seconds.to_string()),
                 None => answer,

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -50,7 +51,7 @@ pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>, cancelled
                 });
             }
             // Out of file descriptors, or the client is gone already: others may finish meanwhile.
-            Err(_) => tokio::task::yield_now().await,
+            Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
         }
     }
 }

@@ -20,9 +20,9 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub fn new(state: State) -> Self {
+    pub(crate) fn new(state: State, seed: u64) -> Self {
         Self {
-            faults: Mutex::new(FaultBook::new(state.options.seed)),
+            faults: Mutex::new(FaultBook::new(seed)),
             armed: AtomicBool::new(false),
             date_skew_seconds: AtomicI64::new(state.options.date_skew_seconds),
             held: AtomicUsize::new(0),
@@ -31,46 +31,46 @@ impl Shared {
         }
     }
 
-    pub fn state(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
     }
 
     /// Reads or changes the set faults. Never taken while the state is locked by the same thread.
-    pub fn faults<T>(&self, act: impl FnOnce(&mut FaultBook) -> T) -> T {
+    pub(crate) fn faults<T>(&self, act: impl FnOnce(&mut FaultBook) -> T) -> T {
         let mut faults = lock(&self.faults);
         let result = act(&mut faults);
         self.armed.store(faults.is_armed(), Ordering::Release);
         result
     }
 
-    pub fn is_armed(&self) -> bool {
+    pub(crate) fn is_armed(&self) -> bool {
         self.armed.load(Ordering::Acquire)
     }
 
-    pub fn date_skew_seconds(&self) -> i64 {
+    pub(crate) fn date_skew_seconds(&self) -> i64 {
         self.date_skew_seconds.load(Ordering::Relaxed)
     }
 
     /// To be called after the options were changed.
-    pub fn options_changed(&self) {
+    pub(crate) fn options_changed(&self) {
         let skew = self.state().options.date_skew_seconds;
         self.date_skew_seconds.store(skew, Ordering::Relaxed);
     }
 
     /// How many answers are held back now.
-    pub fn held(&self) -> usize {
+    pub(crate) fn held(&self) -> usize {
         self.held.load(Ordering::Acquire)
     }
 
     /// Lets the answers that are held back now go; how many.
-    pub fn release(&self) -> usize {
+    pub(crate) fn release(&self) -> usize {
         let held = self.held();
         self.releases.send_modify(|releases| *releases += 1);
         held
     }
 
     /// Returns at the next release. A client that hangs up meanwhile leaves the count too.
-    pub async fn hold(&self) {
+    pub(crate) async fn hold(&self) {
         struct Held<'a>(&'a AtomicUsize);
         impl Drop for Held<'_> {
             fn drop(&mut self) {

@@ -59,9 +59,9 @@ pub(super) struct PairText {
 }
 
 impl State {
-    pub fn new(options: Options, base: String) -> Self {
+    pub(crate) fn new(options: Options, base: String, seed: u64) -> Self {
         Self {
-            text: TokenText::new(options.seed),
+            text: TokenText::new(seed),
             ledger: Ledger::new(options.ledger_entries),
             options,
             base,
@@ -78,13 +78,13 @@ impl State {
     }
 
     /// A moment as the simulator shows it: its clock may be wrong.
-    pub fn shown(&self, at: i64) -> i64 {
+    pub(crate) fn shown(&self, at: i64) -> i64 {
         at.saturating_add(self.options.date_skew_seconds.saturating_mul(time::SECOND))
     }
 
     // === users and organizations ===
 
-    pub fn add_user(
+    pub(crate) fn add_user(
         &mut self,
         name: String,
         scope: Arc<str>,
@@ -130,15 +130,15 @@ impl State {
         number
     }
 
-    pub fn user_uri(&self, user: u32) -> String {
+    pub(crate) fn user_uri(&self, user: u32) -> String {
         self.uri("users", self.users[user as usize].uuid)
     }
 
-    pub fn organization_uri(&self, organization: u32) -> String {
+    pub(crate) fn organization_uri(&self, organization: u32) -> String {
         self.uri("organizations", self.organizations[organization as usize])
     }
 
-    pub fn subscription_uri(&self, uuid: u128) -> String {
+    pub(crate) fn subscription_uri(&self, uuid: u128) -> String {
         self.uri("webhook_subscriptions", uuid)
     }
 
@@ -147,12 +147,12 @@ impl State {
     }
 
     /// A user by URI.
-    pub fn find_user(&self, uri: &str) -> Option<u32> {
+    pub(crate) fn find_user(&self, uri: &str) -> Option<u32> {
         self.user_by_uuid.get(&self.uuid_in(uri, "users")?).copied()
     }
 
     /// A user by URI, uuid or name; for those who seed and break things.
-    pub fn find_user_loosely(&self, text: &str) -> Option<u32> {
+    pub(crate) fn find_user_loosely(&self, text: &str) -> Option<u32> {
         let by_uuid =
             uuid::Uuid::parse_str(text).ok().and_then(|uuid| self.user_by_uuid.get(&uuid.as_u128()));
         by_uuid
@@ -161,7 +161,7 @@ impl State {
             .or_else(|| self.users.iter().position(|user| user.name == text).map(|number| number as u32))
     }
 
-    pub fn find_organization(&self, uri: &str) -> Option<u32> {
+    pub(crate) fn find_organization(&self, uri: &str) -> Option<u32> {
         self.organization_by_uuid.get(&self.uuid_in(uri, "organizations")?).copied()
     }
 
@@ -171,7 +171,7 @@ impl State {
     }
 
     /// The user's API requests a minute; 0: any number.
-    pub fn request_limit(&self, user: u32) -> u32 {
+    pub(crate) fn request_limit(&self, user: u32) -> u32 {
         match self.users[user as usize].plan {
             Plan::Paid => self.options.paid_requests_per_minute,
             Plan::Free | Plan::FreeWithoutWebhooks => self.options.free_requests_per_minute,
@@ -180,14 +180,14 @@ impl State {
 
     // === grants ===
 
-    pub fn add_grant(&mut self, user: u32, scope: Arc<str>, lifetime: i64, whole: bool) -> TokenName {
+    pub(crate) fn add_grant(&mut self, user: u32, scope: Arc<str>, lifetime: i64, whole: bool) -> TokenName {
         let number = self.grants.len() as u32;
         self.grants.push(Grant::new(user, scope, time::now(), lifetime, whole));
         self.users[user as usize].grants.push(number);
         TokenName { grant: number, generation: 1 }
     }
 
-    pub fn pair_text(&self, name: TokenName) -> Option<PairText> {
+    pub(crate) fn pair_text(&self, name: TokenName) -> Option<PairText> {
         let grant = self.grants.get(name.grant as usize)?;
         let pair = grant.pair(name.generation)?;
         Some(PairText {
@@ -202,7 +202,7 @@ impl State {
         })
     }
 
-    pub fn refresh_token(&self, token: &str) -> (RefreshTokenState, Option<TokenName>) {
+    pub(crate) fn refresh_token(&self, token: &str) -> (RefreshTokenState, Option<TokenName>) {
         let name = self.text.read_refresh(token);
         let Some((name, grant)) = name.and_then(|name| Some((name, self.grants.get(name.grant as usize)?)))
         else {
@@ -214,7 +214,7 @@ impl State {
         }
     }
 
-    pub fn access_token(&self, token: &str, now: i64) -> (AccessTokenState, Option<TokenName>) {
+    pub(crate) fn access_token(&self, token: &str, now: i64) -> (AccessTokenState, Option<TokenName>) {
         let name = self.text.read_access(token);
         let Some((name, grant)) = name.and_then(|name| Some((name, self.grants.get(name.grant as usize)?)))
         else {
@@ -227,7 +227,7 @@ impl State {
     }
 
     /// Ends a grant and does to its subscriptions what the options say.
-    pub fn revoke_grant(&mut self, grant: u32, by: &'static str) {
+    pub(crate) fn revoke_grant(&mut self, grant: u32, by: &'static str) {
         let Some(entry) = self.grants.get_mut(grant as usize) else { return };
         if entry.revoked {
             return;
@@ -245,7 +245,7 @@ impl State {
 
     // === subscriptions ===
 
-    pub fn disable_subscription(&mut self, number: u32, by: &'static str) {
+    pub(crate) fn disable_subscription(&mut self, number: u32, by: &'static str) {
         let now = time::now();
         if let Some(entry) = self.subscriptions.get_mut(number)
             && !entry.disabled
@@ -257,7 +257,7 @@ impl State {
         }
     }
 
-    pub fn delete_subscription(&mut self, number: u32, by: &'static str, user: Option<u32>) {
+    pub(crate) fn delete_subscription(&mut self, number: u32, by: &'static str, user: Option<u32>) {
         if let Some(entry) = self.subscriptions.remove(number) {
             self.ledger.subscription(time::now(), Change::Deleted, entry.uuid, entry.url, by, user);
         }

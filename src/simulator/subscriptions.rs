@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::options::UniqueCallback;
 
+/// Whose events a subscription brings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SubscriptionScope {
@@ -52,11 +53,11 @@ pub(super) struct Subscriptions {
 
 impl Subscriptions {
     /// The number that the next subscription gets.
-    pub fn next(&self) -> u32 {
+    pub(crate) fn next(&self) -> u32 {
         self.next
     }
 
-    pub fn insert(&mut self, entry: Subscription) -> u32 {
+    pub(crate) fn insert(&mut self, entry: Subscription) -> u32 {
         let number = self.next;
         self.next += 1;
         self.by_uuid.insert(entry.uuid, number);
@@ -69,7 +70,7 @@ impl Subscriptions {
         number
     }
 
-    pub fn remove(&mut self, number: u32) -> Option<Subscription> {
+    pub(crate) fn remove(&mut self, number: u32) -> Option<Subscription> {
         let entry = self.entries.remove(&number)?;
         self.by_uuid.remove(&entry.uuid);
         forget(&mut self.by_url, &entry.url, number);
@@ -80,24 +81,24 @@ impl Subscriptions {
         Some(entry)
     }
 
-    pub fn get(&self, number: u32) -> Option<&Subscription> {
+    pub(crate) fn get(&self, number: u32) -> Option<&Subscription> {
         self.entries.get(&number)
     }
 
-    pub fn get_mut(&mut self, number: u32) -> Option<&mut Subscription> {
+    pub(crate) fn get_mut(&mut self, number: u32) -> Option<&mut Subscription> {
         self.entries.get_mut(&number)
     }
 
-    pub fn find(&self, uuid: &str) -> Option<u32> {
+    pub(crate) fn find(&self, uuid: &str) -> Option<u32> {
         self.by_uuid.get(&uuid::Uuid::parse_str(uuid).ok()?.as_u128()).copied()
     }
 
-    pub fn of_grant(&self, grant: u32) -> Vec<u32> {
+    pub(crate) fn of_grant(&self, grant: u32) -> Vec<u32> {
         self.by_grant.get(&grant).cloned().unwrap_or_default()
     }
 
     /// Whether a new one with this URL would be refused; a disabled one blocks its URL too.
-    pub fn is_taken(&self, url: &str, creator: u32, organization: u32, width: UniqueCallback) -> bool {
+    pub(crate) fn is_taken(&self, url: &str, creator: u32, organization: u32, width: UniqueCallback) -> bool {
         let same_url = self.by_url.get(url).map(Vec::as_slice).unwrap_or_default();
         same_url.iter().filter_map(|number| self.get(*number)).any(|entry| match width {
             UniqueCallback::Owner => entry.creator == creator,
@@ -107,12 +108,12 @@ impl Subscriptions {
     }
 
     /// Numbers in order of creation.
-    pub fn of_organization(&self, organization: u32) -> impl Iterator<Item = (u32, &Subscription)> {
+    pub(crate) fn of_organization(&self, organization: u32) -> impl Iterator<Item = (u32, &Subscription)> {
         let numbers = self.by_organization.get(&organization).map(Vec::as_slice).unwrap_or_default();
         numbers.iter().filter_map(|number| Some((*number, self.get(*number)?)))
     }
 
-    pub fn all(&self) -> impl Iterator<Item = &Subscription> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Subscription> {
         self.entries.values()
     }
 }

@@ -28,16 +28,16 @@ pub(super) struct TokenText {
 }
 
 impl TokenText {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self { seed }
     }
 
-    pub fn refresh(&self, name: TokenName) -> String {
+    pub(crate) fn refresh(&self, name: TokenName) -> String {
         self.named(Kind::Refresh, name, NAMED)
     }
 
     /// Access tokens of Calendly are long and have grown; `length` characters, at least 32.
-    pub fn access(&self, name: TokenName, length: usize) -> String {
+    pub(crate) fn access(&self, name: TokenName, length: usize) -> String {
         let length = length.max(NAMED);
         let mut text = self.named(Kind::Access, name, length);
         let mut filler = self.hash(b"filler", u64::from(name.grant), u64::from(name.generation));
@@ -50,22 +50,23 @@ impl TokenText {
     }
 
     /// The pair a refresh token of this simulator names, whether or not it was ever issued.
-    pub fn read_refresh(&self, text: &str) -> Option<TokenName> {
+    pub(crate) fn read_refresh(&self, text: &str) -> Option<TokenName> {
         let name = self.read(Kind::Refresh, text)?;
         (text.len() == NAMED).then_some(name)
     }
 
     /// The pair an access token of this simulator names, whether or not it was ever issued.
-    pub fn read_access(&self, text: &str) -> Option<TokenName> {
+    pub(crate) fn read_access(&self, text: &str) -> Option<TokenName> {
         let name = self.read(Kind::Access, text)?;
         (self.access(name, text.len()) == text).then_some(name)
     }
 
     /// A random-looking id that is the same for the same seed, kind and number.
-    pub fn id(&self, kind: &str, number: u64) -> u128 {
+    pub(crate) fn id(&self, kind: &str, number: u64) -> u128 {
         let high = self.hash(kind.as_bytes(), number, 1);
         let low = self.hash(kind.as_bytes(), number, 2);
         uuid::Builder::from_u128(u128::from(high) << 64 | u128::from(low))
+            .with_variant(uuid::Variant::RFC4122)
             .with_version(uuid::Version::Random)
             .into_uuid()
             .as_u128()

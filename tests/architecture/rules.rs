@@ -82,7 +82,11 @@ pub(crate) const PLACES: &[Place] = &[
     place("hyper_util", SIMULATOR, "a deployed keeper is built without it"),
     place("http_body_util", SIMULATOR, "a deployed keeper is built without it"),
     place("anyhow", &["cli", "main", "bin"], "in the library an error says what its caller can do about it"),
-    place("clap", &["cli", "main", "bin"], "flags become settings in one place"),
+    place(
+        "clap",
+        &["cli", "main", "bin", "simulator"],
+        "flags become settings in one place; the simulator's options are its flags",
+    ),
     place("env_logger", &["telemetry", "bin"], "one format for every line of the log"),
 ];
 

@@ -11,12 +11,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use url::Url;
 
-pub const CLIENT_SECRET: &str = "client-secret-0123456789";
-pub const ACCESS: &str = "access-token-0123456789";
-pub const REFRESH: &str = "refresh token/+&=0123456789";
+pub(crate) const CLIENT_SECRET: &str = "client-secret-0123456789";
+pub(crate) const ACCESS: &str = "access-token-0123456789";
+pub(crate) const REFRESH: &str = "refresh token/+&=0123456789";
 
 /// What the server does with a request.
-pub enum Step {
+pub(crate) enum Step {
     /// Answers and keeps the connection.
     Answer(String),
     /// Writes this and closes.
@@ -27,14 +27,14 @@ pub enum Step {
 
 /// A request as it came.
 #[derive(Clone, Debug)]
-pub struct Request {
+pub(crate) struct Request {
     pub line: String,
     pub head: String,
     pub body: String,
 }
 
 impl Request {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().find_map(|line| {
             let (key, value) = line.split_once(':')?;
             key.eq_ignore_ascii_case(name).then(|| value.trim())
@@ -46,7 +46,7 @@ type Script = dyn Fn(usize, &Request) -> Step + Send + Sync;
 
 /// Stops with the test's runtime.
 #[derive(Clone)]
-pub struct Server {
+pub(crate) struct Server {
     port: u16,
     requests: Arc<Mutex<Vec<Request>>>,
     connections: Arc<Mutex<usize>>,
@@ -54,7 +54,7 @@ pub struct Server {
 
 impl Server {
     /// `script` is asked about each request, with its number from 0.
-    pub async fn start(script: impl Fn(usize, &Request) -> Step + Send + Sync + 'static) -> Self {
+    pub(crate) async fn start(script: impl Fn(usize, &Request) -> Step + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let server = Self {
             port: listener.local_addr().unwrap().port(),
@@ -92,19 +92,19 @@ impl Server {
         }
     }
 
-    pub fn url(&self) -> Url {
+    pub(crate) fn url(&self) -> Url {
         format!("http://127.0.0.1:{}", self.port).parse().unwrap()
     }
 
-    pub fn requests(&self) -> Vec<Request> {
+    pub(crate) fn requests(&self) -> Vec<Request> {
         self.requests.lock().unwrap().clone()
     }
 
-    pub fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         *self.connections.lock().unwrap()
     }
 
-    pub fn client(&self) -> (Calendly, Arc<HandClock>) {
+    pub(crate) fn client(&self) -> (Calendly, Arc<HandClock>) {
         client(self.url(), |_| {})
     }
 }
@@ -130,16 +130,16 @@ async fn read(socket: &mut TcpStream) -> Option<Request> {
 }
 
 /// An answer whose length is right.
-pub fn answer(status: &str, headers: &str, body: &str) -> String {
+pub(crate) fn answer(status: &str, headers: &str, body: &str) -> String {
     format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\n\r\n{body}", body.len())
 }
 
 /// A clock that stands until it is turned.
 #[derive(Default)]
-pub struct HandClock(Mutex<Duration>);
+pub(crate) struct HandClock(Mutex<Duration>);
 
 impl HandClock {
-    pub fn turn(&self, by: Duration) {
+    pub(crate) fn turn(&self, by: Duration) {
         *self.0.lock().unwrap() += by;
     }
 }
@@ -155,24 +155,24 @@ impl Clock for HandClock {
 }
 
 /// A client for the server behind `url`.
-pub fn client(url: Url, change: impl FnOnce(&mut Settings)) -> (Calendly, Arc<HandClock>) {
+pub(crate) fn client(url: Url, change: impl FnOnce(&mut Settings)) -> (Calendly, Arc<HandClock>) {
     let mut settings = Settings::new(url.clone(), url, "client-id", ClientSecret::new(CLIENT_SECRET));
     change(&mut settings);
     let clock = Arc::new(HandClock::default());
     (Calendly::new(&settings, clock.clone()).unwrap(), clock)
 }
 
-pub fn refresh_token() -> RefreshToken {
+pub(crate) fn refresh_token() -> RefreshToken {
     RefreshToken::new(REFRESH)
 }
 
 /// Runs `test` with anna as the caller of the API.
-pub async fn as_anna<T>(test: impl AsyncFnOnce(Caller<'_>) -> T) -> T {
+pub(crate) async fn as_anna<T>(test: impl AsyncFnOnce(Caller<'_>) -> T) -> T {
     let token = AccessToken::new(ACCESS);
     test(Caller { rate_key: "anna", token: &token }).await
 }
 
 /// The deadline of everything here.
-pub async fn soon<T>(work: impl Future<Output = T>) -> T {
+pub(crate) async fn soon<T>(work: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(20), work).await.expect("within 20 s")
 }

@@ -82,12 +82,12 @@ async fn a_failed_or_hanging_tls_handshake_sent_nothing() {
         tokio::spawn(async move {
             let (mut socket, _) = listener.accept().await.unwrap();
             if hangs {
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
             tokio::io::AsyncWriteExt::write_all(&mut socket, b"HTTP/1.1 400 Bad Request\r\n\r\n").await
         });
         let (calendly, _) = client(url.parse().unwrap(), |s| {
-            s.connect_timeout = Duration::from_millis(if hangs { 100 } else { 9000 })
+            s.connect_timeout = Duration::from_millis(if hangs { 100 } else { 9000 });
         });
         let outcome = soon(calendly.tokens.refresh(&refresh_token())).await;
         assert!(matches!(outcome, Outcome::NotSent), "hangs: {hangs}, {outcome:?}");

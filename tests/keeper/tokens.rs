@@ -54,7 +54,7 @@ fn tokens_issued_together_are_not_refreshed_together() {
         world.start();
         world.pass(7200 - 900 - 360 - 5).await;
         let mut busiest = 0;
-        for _ in 0..72 {
+        for _ in 0..80 {
             let before = world.calendly.book().token_requests;
             world.pass(5).await;
             busiest = busiest.max(world.calendly.book().token_requests - before);

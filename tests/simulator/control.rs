@@ -44,6 +44,8 @@ async fn a_token_is_judged_without_being_used() {
             control(&simulator, Method::POST, "check", &json!({"refresh_token": token})).await.json();
         assert_eq!(judged["refresh_token"], state);
     }
+    let facts = simulator.refresh_token_facts(&grant.refresh_token).unwrap();
+    assert_eq!((facts.presented, facts.successor, facts.successor_whole), (1, Some(2), true));
     assert_eq!(simulator.counters().tokens_reused, 0);
     assert_eq!(simulator.current_grant("anna").unwrap().refresh_token, text(&newer, "refresh_token"));
 }
@@ -190,5 +192,5 @@ async fn the_ledger_and_the_switches_are_read_over_http() {
     let refused = control(&simulator, Method::PATCH, "options", &json!({"seed": 3})).await;
     assert_eq!(refused.status, 400);
     let health = control(&simulator, Method::GET, "health", &json!({})).await.json();
-    assert_eq!((&health["users"], &health["seed"]), (&json!(1), &json!(1)));
+    assert_eq!((&health["users"], &health["seed"]), (&json!(1), &json!(simulator.seed())));
 }

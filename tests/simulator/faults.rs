@@ -232,7 +232,7 @@ async fn a_fault_can_be_one_users_and_a_number_of_times() {
 async fn random_faults_repeat_with_their_seed() {
     let mut runs = Vec::new();
     for seed in [5, 5, 6] {
-        let simulator = start(Options { seed, ..Options::default() });
+        let simulator = start(Options { seed: Some(seed), ..Options::default() });
         let grant = simulator.connect("anna").unwrap();
         let down = FaultKind::Status { code: 500, body: None, headers: Default::default() };
         simulator.fault(Fault::always(Endpoint::Any, down).probability(0.5)).unwrap();

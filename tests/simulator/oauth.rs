@@ -1,12 +1,11 @@
-//! Tokens: rotation, reuse, limits, codes, revocation, introspection.
+//! The token endpoint: rotation, reuse, limits, what it refuses and how.
 
 use calendly_keeper::simulator::{
-    AfterRevoke, NewGrant, OldAccessToken, Options, PresentationOutcome, RefreshTokenState, Reuse, Rotation,
-    SeedUser,
+    NewGrant, OldAccessToken, Options, RefreshTokenState, Reuse, Rotation, SeedUser,
 };
 use serde_json::json;
 
-use crate::support::{api, me, oauth, refresh, start, text, until, usual};
+use crate::support::{me, oauth, refresh, start, text, usual};
 
 #[tokio::test]
 async fn a_refresh_answers_a_whole_new_pair_and_spends_the_old_one() {
@@ -140,7 +139,8 @@ async fn wrong_requests_are_told_what_is_wrong() {
     let grant = simulator.connect("anna").unwrap();
     let (id, secret) = (simulator.client_id(), simulator.client_secret());
     let token = &*grant.refresh_token;
-    let cases: [(&[(&str, &str)], u16, &str, &str); 5] = [
+    type Parameters<'a> = &'a [(&'a str, &'a str)];
+    let cases: [(Parameters<'_>, u16, &str, &str); 5] = [
         (&[], 400, "invalid_request", "Missing required parameter: grant_type."),
         (
             &[("grant_type", "password")],
@@ -208,163 +208,4 @@ async fn a_refresh_moves_a_grant_from_before_scopes_to_scopes() {
     assert_eq!(me(&simulator, &grant.access_token).await.status, 200);
     let body = refresh(&simulator, &grant.refresh_token).await.json();
     assert_eq!(body["scope"], "users:read webhooks:write scheduled_events:read");
-}
-
-#[tokio::test]
-async fn a_code_from_the_consent_page_is_good_for_one_exchange_with_its_verifier() {
-    let simulator = usual();
-    let user = simulator.add_user(&SeedUser::named("anna"));
-    simulator.consent_as(Some("anna"), false, None).unwrap();
-    // SHA-256 of "verifier", base64url.
-    let query = "response_type=code&redirect_uri=http%3A%2F%2Flocalhost%2Fback&state=s1&scope=users%3Aread\
-                 &code_challenge_method=S256&code_challenge=iMnq5o6zALKXGivsnlom_0F5_WYda32GHkxlV7mq7hQ";
-    let path = format!("/oauth/authorize?client_id={}&{query}", simulator.client_id());
-    let consent = api(&simulator, reqwest::Method::GET, &path, "").await;
-    assert_eq!(consent.status, 302, "{}", consent.text);
-    let back = url::Url::parse(consent.header("location")).unwrap();
-    let parameter =
-        |name: &str| back.query_pairs().find(|(other, _)| other == name).map(|(_, value)| value.into_owned());
-    assert_eq!(parameter("state").as_deref(), Some("s1"));
-    let code = parameter("code").unwrap();
-    assert_eq!(code.len(), 64);
-    let exchange = |verifier: &'static str| {
-        let (simulator, code) = (simulator.clone(), code.clone());
-        async move {
-            let form = [
-                ("grant_type", "authorization_code"),
-                ("code", &*code),
-                ("redirect_uri", "http://localhost/back"),
-                ("code_verifier", verifier),
-                ("client_id", simulator.client_id()),
-                ("client_secret", simulator.client_secret()),
-            ];
-            oauth(&simulator, "/oauth/token", &form).await
-        }
-    };
-    assert_eq!(exchange("wrong").await.status, 400);
-    let body = exchange("verifier").await.json();
-    assert_eq!(body["owner"], json!(user));
-    assert_eq!(body["scope"], "users:read");
-    assert_eq!(exchange("verifier").await.status, 400);
-}
-
-#[tokio::test]
-async fn a_denied_consent_comes_back_as_access_denied() {
-    let simulator = usual();
-    simulator.consent_as(None, true, None).unwrap();
-    let path = format!(
-        "/oauth/authorize?client_id={}&response_type=code&redirect_uri=http%3A%2F%2Flocalhost%2Fback",
-        simulator.client_id()
-    );
-    let consent = api(&simulator, reqwest::Method::GET, &path, "").await;
-    assert!(consent.header("location").starts_with("http://localhost/back?error=access_denied&"));
-}
-
-#[tokio::test]
-async fn revoking_the_newest_pair_ends_the_grant_and_its_subscriptions_as_told() {
-    for (after_revoke, left) in [
-        (AfterRevoke::Keep, Some("active")),
-        (AfterRevoke::Disable, Some("disabled")),
-        (AfterRevoke::Delete, None),
-    ] {
-        let simulator = start(Options { after_revoke, ..Options::default() });
-        let grant = simulator.connect("anna").unwrap();
-        let wanted = crate::support::user_subscription(&grant, "https://app.example/hook");
-        assert_eq!(crate::support::create(&simulator, &grant.access_token, &wanted).await.status, 201);
-        let form = |token| {
-            [
-                ("client_id", simulator.client_id()),
-                ("client_secret", simulator.client_secret()),
-                ("token", token),
-            ]
-        };
-        assert_eq!(oauth(&simulator, "/oauth/revoke", &form("never issued")).await.status, 200);
-        assert_eq!(oauth(&simulator, "/oauth/revoke", &form(&grant.access_token)).await.status, 200);
-        assert_eq!(simulator.refresh_token_state(&grant.refresh_token), RefreshTokenState::Revoked);
-        assert_eq!(me(&simulator, &grant.access_token).await.status, 401);
-        let subscriptions = simulator.subscriptions("anna").unwrap();
-        assert_eq!(subscriptions.first().map(|subscription| text(subscription, "state")), left);
-    }
-}
-
-#[tokio::test]
-async fn revoking_wants_the_right_client_and_a_token() {
-    let simulator = usual();
-    let wrong = [("client_id", "x"), ("client_secret", "y"), ("token", "z")];
-    let refused = oauth(&simulator, "/oauth/revoke", &wrong).await;
-    assert_eq!(refused.status, 403);
-    assert_eq!(
-        refused.json(),
-        json!({"error": "unauthorized_client", "error_description": "You are not authorized to revoke this token"})
-    );
-    let missing = oauth(&simulator, "/oauth/revoke", &wrong[..2]).await;
-    assert_eq!((missing.status, text(&missing.json(), "error")), (400, "invalid_request"));
-}
-
-#[tokio::test]
-async fn introspection_tells_a_living_token_from_a_dead_one() {
-    let simulator = usual();
-    let grant = simulator.connect("anna").unwrap();
-    let form = |token| {
-        [("client_id", simulator.client_id()), ("client_secret", simulator.client_secret()), ("token", token)]
-    };
-    let body = oauth(&simulator, "/oauth/introspect", &form(&grant.access_token)).await.json();
-    assert_eq!(body["active"], true);
-    assert_eq!(body["owner"], json!(grant.calendly_user));
-    assert_eq!(body["exp"].as_i64().unwrap() - body["iat"].as_i64().unwrap(), 7200);
-    assert_eq!(
-        oauth(&simulator, "/oauth/introspect", &form(&grant.refresh_token)).await.json()["active"],
-        true
-    );
-    assert_eq!(
-        oauth(&simulator, "/oauth/introspect", &form("made up")).await.json(),
-        json!({"active": false})
-    );
-    simulator.expire_access_token("anna").unwrap();
-    assert_eq!(
-        oauth(&simulator, "/oauth/introspect", &form(&grant.access_token)).await.json(),
-        json!({"active": false})
-    );
-}
-
-#[tokio::test]
-async fn the_ledger_tells_each_rotation_and_whether_its_answer_left_whole() {
-    let simulator = usual();
-    let grant = simulator.connect("anna").unwrap();
-    let first = refresh(&simulator, &grant.refresh_token).await.json();
-    refresh(&simulator, text(&first, "refresh_token")).await;
-    refresh(&simulator, &grant.refresh_token).await;
-    refresh(&simulator, "never issued").await;
-    until("both answers noted whole", || simulator.ledger().issued.iter().all(|entry| entry.whole)).await;
-    let ledger = simulator.ledger();
-    let generations: Vec<u32> = ledger.issued.iter().map(|entry| entry.generation).collect();
-    assert_eq!(generations, [2, 3]);
-    let seen: Vec<_> = ledger
-        .presented
-        .iter()
-        .map(|entry| (entry.generation, entry.outcome, entry.times, entry.after_whole_answer))
-        .collect();
-    assert_eq!(
-        seen,
-        [
-            (Some(1), PresentationOutcome::Rotated, 1, false),
-            (Some(2), PresentationOutcome::Rotated, 1, false),
-            (Some(1), PresentationOutcome::Reused, 2, true),
-            (None, PresentationOutcome::Unknown, 1, false),
-        ]
-    );
-    assert_eq!(simulator.ledger_of("anna").unwrap().presented.len(), 3);
-}
-
-#[tokio::test]
-async fn the_ledger_forgets_old_entries_but_no_totals() {
-    let simulator = start(Options { ledger_entries: 2, ..Options::default() });
-    let mut token = simulator.connect("anna").unwrap().refresh_token;
-    for _ in 0..4 {
-        token = text(&refresh(&simulator, &token).await.json(), "refresh_token").to_owned();
-    }
-    let ledger = simulator.ledger();
-    assert_eq!(ledger.counters.rotations, 4);
-    assert_eq!(ledger.issued.iter().map(|entry| entry.generation).collect::<Vec<_>>(), [4, 5]);
-    assert_eq!(ledger.presented.len(), 2);
 }

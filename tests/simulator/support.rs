@@ -2,45 +2,47 @@
 
 use std::time::{Duration, Instant};
 
-use calendly_keeper::simulator::{Options, SeedGrant, Simulator};
+use calendly_keeper::simulator::{NewGrant, Options, Role, SeedGrant, SeedUser, Simulator};
 use reqwest::{Client, Method, Response};
 use serde_json::{Value, json};
 
-pub fn start(options: Options) -> Simulator {
+pub(crate) fn start(options: Options) -> Simulator {
     Simulator::start(options).unwrap()
 }
 
-pub fn usual() -> Simulator {
+pub(crate) fn usual() -> Simulator {
     start(Options::default())
 }
 
 /// Never resends and never follows, so that what is seen is what was answered.
-pub fn client() -> Client {
+pub(crate) fn client() -> Client {
     Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
         .timeout(Duration::from_secs(10))
+        // Nothing here speaks TLS, and reading the machine's certificates takes longer than most tests.
+        .tls_certs_only([])
         .build()
         .unwrap()
 }
 
-pub struct Answered {
+pub(crate) struct Answered {
     pub status: u16,
     pub headers: reqwest::header::HeaderMap,
     pub text: String,
 }
 
 impl Answered {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
     }
 
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
     }
 }
 
-pub async fn answered(response: Response) -> Answered {
+pub(crate) async fn answered(response: Response) -> Answered {
     Answered {
         status: response.status().as_u16(),
         headers: response.headers().clone(),
@@ -48,7 +50,7 @@ pub async fn answered(response: Response) -> Answered {
     }
 }
 
-pub async fn refresh_raw(simulator: &Simulator, refresh_token: &str) -> reqwest::Result<Response> {
+pub(crate) async fn refresh_raw(simulator: &Simulator, refresh_token: &str) -> reqwest::Result<Response> {
     client()
         .post(format!("{}/oauth/token", simulator.url()))
         .basic_auth(simulator.client_id(), Some(simulator.client_secret()))
@@ -57,24 +59,24 @@ pub async fn refresh_raw(simulator: &Simulator, refresh_token: &str) -> reqwest:
         .await
 }
 
-pub async fn refresh(simulator: &Simulator, refresh_token: &str) -> Answered {
+pub(crate) async fn refresh(simulator: &Simulator, refresh_token: &str) -> Answered {
     answered(refresh_raw(simulator, refresh_token).await.unwrap()).await
 }
 
-pub async fn oauth(simulator: &Simulator, path: &str, form: &[(&str, &str)]) -> Answered {
+pub(crate) async fn oauth(simulator: &Simulator, path: &str, form: &[(&str, &str)]) -> Answered {
     answered(client().post(format!("{}{path}", simulator.url())).form(form).send().await.unwrap()).await
 }
 
-pub async fn api(simulator: &Simulator, method: Method, path: &str, token: &str) -> Answered {
+pub(crate) async fn api(simulator: &Simulator, method: Method, path: &str, token: &str) -> Answered {
     let url = if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", simulator.url()) };
     answered(client().request(method, url).bearer_auth(token).send().await.unwrap()).await
 }
 
-pub async fn me(simulator: &Simulator, token: &str) -> Answered {
+pub(crate) async fn me(simulator: &Simulator, token: &str) -> Answered {
     api(simulator, Method::GET, "/users/me", token).await
 }
 
-pub fn user_subscription(grant: &SeedGrant, url: &str) -> Value {
+pub(crate) fn user_subscription(grant: &SeedGrant, url: &str) -> Value {
     json!({
         "url": url,
         "events": ["invitee.created", "invitee.canceled"],
@@ -84,18 +86,18 @@ pub fn user_subscription(grant: &SeedGrant, url: &str) -> Value {
     })
 }
 
-pub async fn create(simulator: &Simulator, token: &str, body: &Value) -> Answered {
+pub(crate) async fn create(simulator: &Simulator, token: &str, body: &Value) -> Answered {
     let request = client().post(format!("{}/webhook_subscriptions", simulator.url()));
     answered(request.bearer_auth(token).json(body).send().await.unwrap()).await
 }
 
-pub async fn control(simulator: &Simulator, method: Method, path: &str, body: &Value) -> Answered {
+pub(crate) async fn control(simulator: &Simulator, method: Method, path: &str, body: &Value) -> Answered {
     let request = client().request(method, format!("{}/simulator/{path}", simulator.url()));
     answered(request.json(body).send().await.unwrap()).await
 }
 
 /// Waits until the condition holds, at most ten seconds.
-pub async fn until(what: &str, condition: impl Fn() -> bool) {
+pub(crate) async fn until(what: &str, condition: impl Fn() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(10);
     while !condition() {
         assert!(Instant::now() < deadline, "never came: {what}");
@@ -103,6 +105,25 @@ pub async fn until(what: &str, condition: impl Fn() -> bool) {
     }
 }
 
-pub fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+pub(crate) fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value[name].as_str().unwrap_or_else(|| panic!("no text `{name}` in {value}"))
+}
+
+pub(crate) const HOOK: &str = "https://app.example/hook";
+
+/// The user's own subscriptions; `more` is put behind the query.
+pub(crate) async fn list(simulator: &Simulator, grant: &SeedGrant, more: &str) -> Answered {
+    let query: String = url::form_urlencoded::Serializer::new(String::new())
+        .append_pair("organization", &grant.calendly_organization)
+        .append_pair("user", grant.calendly_user.as_ref())
+        .append_pair("scope", "user")
+        .finish();
+    api(simulator, Method::GET, &format!("/webhook_subscriptions?{query}{more}"), &grant.access_token).await
+}
+
+/// A user of the one organization that all members share.
+pub(crate) fn member(simulator: &Simulator, name: &str, role: Role) -> SeedGrant {
+    let user = SeedUser { role, organization: Some("acme".into()), ..SeedUser::named(name) };
+    let uri = simulator.add_user(&user);
+    simulator.add_grant(&uri, &NewGrant::default()).unwrap()
 }

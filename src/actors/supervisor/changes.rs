@@ -12,7 +12,7 @@ const BATCH: usize = 2_000;
 
 impl Supervisor {
     pub(super) fn poll(&mut self, ctx: &mut Context<Self>) {
-        if self.phase != Phase::Working || self.polling {
+        if self.phase != Phase::Working || self.polling || self.shared.services.shutdown.is_requested() {
             return;
         }
         self.polling = true;
@@ -39,7 +39,7 @@ impl Supervisor {
                 Ok(Ok(None)) => {}
                 Ok(Err(error)) => warn!(target: "supervisor", error:% = error; "changes could not be read"),
                 Err(error) => {
-                    error!(target: "supervisor", error:% = error; "the task that reads changes failed")
+                    error!(target: "supervisor", error:% = error; "the task that reads changes failed");
                 }
             }
         }));

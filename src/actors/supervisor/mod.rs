@@ -74,6 +74,9 @@ impl Supervisor {
 
     /// Takes the lock, or looks whether it is still ours.
     fn keep_lock(&mut self, ctx: &mut Context<Self>) {
+        if self.shared.services.shutdown.is_requested() {
+            return; // it is given up at the end, and not taken again
+        }
         let services = self.shared.services.clone();
         let task = services.io.spawn({
             let services = services.clone();

@@ -55,7 +55,8 @@ pub async fn verify(services: &Services, members: &[Arc<Cell>]) -> Verified {
     let mut unavailable = None;
     for asker in members {
         let Some(living) = asker.living(now) else { continue };
-        let visit = Visit { services, webhook, asker, living: &living };
+        let rate_key = asker.read(|c| c.user.clone()).unwrap_or_else(|| asker.id().as_str().into());
+        let visit = Visit { services, webhook, asker, living: &living, rate_key };
         match visit.look(members).await {
             Ok(()) => {
                 asker.accepted();
@@ -88,6 +89,8 @@ struct Visit<'a> {
     webhook: &'a WebhookSettings,
     asker: &'a Arc<Cell>,
     living: &'a Living,
+    /// Two connections of one Calendly user share its rate limit.
+    rate_key: Box<str>,
 }
 
 impl Visit<'_> {
@@ -139,7 +142,7 @@ impl Visit<'_> {
     }
 
     fn caller(&self) -> Caller<'_> {
-        Caller { rate_key: self.asker.id().as_str(), token: &self.living.token }
+        Caller { rate_key: &self.rate_key, token: &self.living.token }
     }
 }
 

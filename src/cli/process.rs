@@ -1,0 +1,91 @@
+//! The running process: two runtimes, the system of actors, signals, and a stop that loses nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use log::{error, info, warn};
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::actors::arbiters::Arbiters;
+use crate::actors::{self, Keeper};
+use crate::services::Services;
+
+/// Longer than an answer of the token endpoint may take (60 s), shorter than a service manager's patience (90 s).
+const DRAIN: Duration = Duration::from_secs(75);
+/// For the last entries of the timeline.
+const FLUSH: Duration = Duration::from_secs(5);
+
+/// The I/O runtime: one for the process, made before and ended after everything else.
+///
+/// # Errors
+/// Where the system gives no threads.
+pub fn io_runtime() -> Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .thread_name("io")
+        .enable_all()
+        .build()
+        .context("cannot start the I/O runtime")
+}
+
+/// Runs the actors until `until` ends, a signal comes or they cannot be kept up; then stops in order.
+///
+/// # Errors
+/// What `until` failed with, or why the process did not end well. Nothing in flight is lost by a stop within its deadline.
+pub fn keep<F>(io: Runtime, services: Arc<Services>, settings: actors::Settings, until: F) -> Result<()>
+where
+    F: AsyncFnOnce(&Keeper) -> Result<()>,
+{
+    let outcome = actix::System::new().block_on(async {
+        let connections = std::thread::available_parallelism().map_or(1, usize::from);
+        let keeper = actors::start(services.clone(), settings, Arbiters::start(connections));
+        let mut failed = keeper.failed.clone();
+        let ended = tokio::select! {
+            ended = until(&keeper) => ended,
+            signal = terminated() => signal.map(|name| info!(target: "supervisor", signal = name; "asked to stop")),
+            _ = failed.wait_for(Option::is_some) => {
+                let why = keeper.failed.borrow().clone().unwrap_or_default();
+                Err(anyhow::anyhow!("the actors cannot be kept up: {why}"))
+            }
+        };
+        let stopped = stop(&keeper).await;
+        keeper.shared.arbiters.stop();
+        ended.and(stopped)
+    });
+    io.shutdown_timeout(Duration::from_secs(1));
+    outcome
+}
+
+/// No new work, then wait for what is in flight. A second signal ends at once.
+async fn stop(keeper: &Keeper) -> Result<()> {
+    let services = &keeper.shared.services;
+    services.stop();
+    info!(target: "supervisor", in_flight = services.registry.in_flight.len(); "stopping, no new work");
+    let left = tokio::select! {
+        left = services.io.drain(DRAIN) => left,
+        _ = terminated() => {
+            warn!(target: "supervisor", in_flight = services.registry.in_flight.len(); "asked to stop a second time, ending at once");
+            services.io.running()
+        }
+    };
+    services.timeline.flush(FLUSH).await;
+    if let Err(error) = services.adapters.store.unlock(left == 0).await {
+        warn!(target: "supervisor", error:% = error; "the keeper lock could not be given up in order");
+    }
+    if left > 0 {
+        error!(target: "supervisor", unfinished = left; "stopped before everything had ended");
+        bail!("{left} tasks did not end in time; their claims are taken up at the next start");
+    }
+    info!(target: "supervisor"; "stopped");
+    Ok(())
+}
+
+async fn terminated() -> Result<&'static str> {
+    let mut term = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    Ok(tokio::select! {
+        _ = term.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+    })
+}
