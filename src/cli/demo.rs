@@ -1,6 +1,42 @@
-//! `demo`: what it takes.
+//! `demo`: a real keeper and a simulated Calendly, with a few connections in a sorry state.
 
+mod chaos;
+mod stories;
+mod verdict;
+
+use std::io::Write;
+use std::sync::Arc;
 use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use log::info;
+use url::Url;
+
+use super::{process, start};
+use crate::actors::Keeper;
+use crate::clock::SystemClock;
+use crate::domain::backoff::Backoff;
+use crate::domain::grant::NewGrant;
+use crate::domain::ids::{ConnectionId, GrantId};
+use crate::domain::intensity::RestartPolicy;
+use crate::domain::secrets::{AccessToken, ClientSecret, RefreshToken};
+use crate::domain::subscription::Scope;
+use crate::domain::subscription::callback::CallbackTemplate;
+use crate::domain::token::{DEFAULT_LIFETIME, Lifetime};
+use crate::ports::Clock;
+use crate::runtime::sleep;
+use crate::services::{self, Services, WebhookSettings, grants};
+use crate::simulator::{self, SeedGrant, Simulator};
+use crate::store::{self, KeyRing, Options};
+use crate::telemetry::log::Format;
+use crate::{actors, calendly, telemetry};
+use stories::{CALLBACK, EVENTS, Story};
+use verdict::Outcome;
+
+/// How long the demo's access tokens live, in seconds: one sees refreshes go on.
+const TOKEN_LIFETIME: i64 = 60;
+/// `--once` gives up after this.
+const ONCE_AT_MOST: Duration = Duration::from_secs(90);
 
 const HELP: &str = "\
 Starts a simulated Calendly and a keeper with a few connections, each with a story of its own: a token that expired
@@ -29,4 +65,153 @@ pub struct Args {
     /// End after this time, as in 90s or 10m
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub duration: Option<Duration>,
+}
+
+/// Plays the demo. With `--once` an error says how many connections did not end as they should.
+///
+/// # Errors
+/// Where something could not be started, or did not end as it should.
+pub fn execute(args: &Args, out: &mut impl Write) -> anyhow::Result<()> {
+    telemetry::log::init(Format::Text, || SystemClock.now(), |name| std::env::var(name).ok())?;
+    let seed = args.seed.unwrap_or_else(rand::random);
+    let home = tempfile::tempdir().context("no temporary directory for the demo's database")?;
+    let io = process::io_runtime()?;
+    let simulator = Simulator::start_on(
+        io.handle(),
+        simulator::Options { expires_in: TOKEN_LIFETIME, seed: Some(seed), ..simulator::Options::default() },
+    )?;
+    let cast = stage(&simulator, args.connections as usize)?;
+    info!(target: "demo", calendly = simulator.url(), database:% = home.path().join("keeper.db").display(),
+        connections = cast.len(), lifetime = "60s", seed; "a simulated Calendly and a real keeper");
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let store = io.block_on(store::open(Options {
+        url: "sqlite://keeper.db".into(),
+        data_dir: home.path().into(),
+        keys: KeyRing::ephemeral(),
+        max_connections: 4,
+        handle: io.handle().clone(),
+        clock: clock.clone(),
+        require_lock: true,
+    }))?;
+    let services = start::services(&client(&simulator)?, settings()?, store, clock, io.handle())?;
+    io.block_on(hand_over(&services, &cast))?;
+    if args.chaos {
+        chaos::faults(&simulator)?;
+        info!(target: "demo", seed; "chaos: faults at the simulator, crashing actors");
+    }
+    let script = async |keeper: &Keeper| {
+        let crashes = async {
+            if args.chaos {
+                chaos::crashes(&keeper.shared, seed).await;
+            }
+            std::future::pending::<anyhow::Result<()>>().await
+        };
+        let limit = args.duration.unwrap_or(if args.once { ONCE_AT_MOST } else { Duration::MAX });
+        let play = async {
+            if args.once {
+                let _ = tokio::time::timeout(limit, all_right(&services, &simulator, &cast)).await;
+                finish(&services, &simulator, &cast, out).await
+            } else {
+                let _ = tokio::time::timeout(limit, std::future::pending::<()>()).await;
+                Ok(())
+            }
+        };
+        tokio::select! { ended = play => ended, ended = crashes => ended }
+    };
+    process::keep(io, services.clone(), actor_settings(), script)
+}
+
+struct Cast {
+    id: ConnectionId,
+    story: Story,
+    grant: SeedGrant,
+}
+
+fn stage(simulator: &Simulator, connections: usize) -> anyhow::Result<Vec<Cast>> {
+    (0..connections)
+        .map(|n| {
+            let (story, name) = Story::number(n);
+            Ok(Cast { id: name.parse()?, story, grant: story.stage(simulator, &name)? })
+        })
+        .collect()
+}
+
+/// As `import` does it.
+async fn hand_over(services: &Services, cast: &[Cast]) -> anyhow::Result<()> {
+    for chunk in cast.chunks(1000) {
+        let offers = chunk.iter().map(|one| NewGrant {
+            id: one.id.clone(),
+            grant_id: GrantId::new(uuid::Uuid::new_v4()),
+            granted_at: services.adapters.clock.now(),
+            client_id: Some(services.settings.client_id.clone()),
+            access_token: Some(AccessToken::new(one.grant.access_token.as_str())),
+            refresh_token: RefreshToken::new(one.grant.refresh_token.as_str()),
+            expires_at: Some(one.grant.expires_at),
+            lifetime: Lifetime::from_seconds(TOKEN_LIFETIME).unwrap_or(DEFAULT_LIFETIME),
+            scope: Some(one.grant.scope.as_str().into()),
+            user: Some(one.grant.calendly_user.0.as_str().into()),
+            organization: Some(one.grant.calendly_organization.as_str().into()),
+            replace: false,
+        });
+        grants::put(services, offers.collect()).await?;
+    }
+    Ok(())
+}
+
+async fn all_right(services: &Services, simulator: &Simulator, cast: &[Cast]) {
+    while cast.iter().any(|one| verdict::judge(services, simulator, &one.id, one.story).is_err()) {
+        sleep(Duration::from_millis(200)).await;
+    }
+}
+
+async fn finish(
+    services: &Services,
+    simulator: &Simulator,
+    cast: &[Cast],
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
+    services.timeline.flush(Duration::from_secs(10)).await;
+    let mut outcomes = Vec::with_capacity(cast.len());
+    for one in cast {
+        outcomes.push(Outcome::of(services, simulator, &one.id, one.story).await);
+    }
+    verdict::print(out, &outcomes)?;
+    out.flush()?;
+    match outcomes.iter().filter(|outcome| !outcome.is_right()).count() {
+        0 => Ok(()),
+        wrong => bail!("{wrong} of {} connections did not end as they should", outcomes.len()),
+    }
+}
+
+fn client(simulator: &Simulator) -> anyhow::Result<calendly::Settings> {
+    let url: Url = simulator.url().parse()?;
+    let secret = ClientSecret::new(simulator.client_secret());
+    Ok(calendly::Settings::new(url.clone(), url, simulator.client_id(), secret))
+}
+
+fn settings() -> anyhow::Result<services::Settings> {
+    Ok(services::Settings {
+        client_id: simulator::Options::CLIENT_ID.into(),
+        max_concurrent: 64,
+        webhook: Some(WebhookSettings {
+            callback: CallbackTemplate::parse(CALLBACK)?,
+            scope: Scope::User,
+            events: EVENTS.iter().map(|event| (*event).to_owned()).collect(),
+            verify_every: Duration::from_secs(30),
+            retire_urls: vec![],
+        }),
+    })
+}
+
+fn actor_settings() -> actors::Settings {
+    let second = Duration::from_secs(1);
+    actors::Settings {
+        restart: RestartPolicy {
+            max_restarts: 5,
+            period: 60 * second,
+            backoff: Backoff { min: second, max: 60 * second },
+        },
+        status_every: 10 * second,
+        poll_every: 2 * second,
+    }
 }

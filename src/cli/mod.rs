@@ -1,6 +1,7 @@
 //! The command line: one file a command. Here are the commands there are, and what their ends mean to a shell.
 
 pub mod config;
+#[cfg(feature = "simulator")]
 pub mod demo;
 pub mod failure;
 pub mod global;
@@ -8,15 +9,16 @@ pub mod import;
 pub mod keys;
 pub mod migrate;
 pub mod open;
+pub mod process;
 pub mod run;
 pub mod settings;
+pub mod start;
 pub mod status;
 mod table;
 pub mod view;
 
 use std::io::Write as _;
 
-use anyhow::bail;
 use clap::{Parser, Subcommand};
 
 use global::Global;
@@ -50,6 +52,7 @@ pub enum Command {
     /// Keep the connections until told to stop
     Run(run::Args),
     /// Run against a simulated Calendly, with nothing to set up
+    #[cfg(feature = "simulator")]
     Demo(demo::Args),
     /// Take grants over from an application's table
     Import(import::Args),
@@ -73,15 +76,16 @@ pub enum Done {
     Failed,
 }
 
-/// Does what is asked, except `run` and `demo`, which `main` wires.
+/// Does what is asked.
 ///
 /// # Errors
 /// To be printed with their causes; [`failure::exit_code`] says what they mean to a shell.
 pub fn execute(cli: Cli) -> anyhow::Result<Done> {
     let mut out = std::io::stdout().lock();
     let done = match cli.command {
-        Command::Run(_) => bail!("`run` is not part of this build"),
-        Command::Demo(_) => bail!("`demo` is not part of this build"),
+        Command::Run(args) => run::execute(&args, &cli.global).map(|()| Done::Fine),
+        #[cfg(feature = "simulator")]
+        Command::Demo(args) => demo::execute(&args, &mut out).map(|()| Done::Fine),
         Command::Import(args) => import::execute(&args, &cli.global, &mut out),
         Command::Status(args) => status::execute(&args, &cli.global, &mut out),
         Command::Migrate => migrate::execute(&cli.global, &mut out),

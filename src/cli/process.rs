@@ -77,7 +77,7 @@ async fn stop(keeper: &Keeper) -> Result<()> {
         error!(target: "supervisor", unfinished = left; "stopped before everything had ended");
         bail!("{left} tasks did not end in time; their claims are taken up at the next start");
     }
-    info!(target: "supervisor"; "stopped");
+    info!(target: "supervisor", unfinished = 0; "stopped");
     Ok(())
 }
 

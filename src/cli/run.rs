@@ -1,4 +1,16 @@
-//! `run`: what it takes.
+//! `run`: the keeper itself.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use log::info;
+
+use super::global::Global;
+use super::{open, process, settings, start};
+use crate::actors::Keeper;
+use crate::clock::SystemClock;
+use crate::ports::Clock;
+use crate::store;
 
 const HELP: &str = "\
 Runs until SIGTERM or SIGINT, then finishes what is under way (75 s at most) and ends with 0. Of several keepers on
@@ -12,3 +24,23 @@ Examples:
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(after_long_help = HELP)]
 pub struct Args {}
+
+/// Runs until it is told to stop.
+///
+/// # Errors
+/// Where the configuration or the database does not allow a start, or not everything ended in order.
+pub fn execute(_args: &Args, global: &Global) -> anyhow::Result<()> {
+    let config = global.start()?;
+    let (client, services) = (settings::calendly(&config)?, settings::services(&config)?);
+    let keys = open::keys(&config)?;
+    let io = process::io_runtime()?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let options = open::options(&config, keys, io.handle().clone(), clock.clone())?;
+    let store = io.block_on(store::open(options)).context("cannot start")?;
+    if services.webhook.is_none() {
+        info!(target: "supervisor", hint = "set webhook.callback_url"; "no callback URL, tokens are kept and no webhooks");
+    }
+    let services = start::services(&client, services, store, clock, io.handle())?;
+    let for_ever = async |_: &Keeper| std::future::pending().await;
+    process::keep(io, services, settings::actors(&config), for_ever)
+}
