@@ -8,6 +8,7 @@ pub mod supervision;
 pub mod supervisor;
 pub mod webhook;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -45,6 +46,7 @@ pub struct Shared {
     pub children: Children,
     webhook: OnceLock<Addr<WebhookActor>>,
     failure: watch::Sender<Option<String>>,
+    started: AtomicBool,
 }
 
 /// The running actors, as seen by the process that started them.
@@ -69,6 +71,7 @@ pub fn start(services: Arc<Services>, settings: Settings, arbiters: Arbiters) ->
         children: Children::default(),
         webhook: OnceLock::new(),
         failure,
+        started: AtomicBool::new(false),
     });
     let clock = services.adapters.clock.clone();
     let jitter = services.adapters.jitter.clone();
@@ -98,6 +101,12 @@ pub fn start(services: Arc<Services>, settings: Settings, arbiters: Arbiters) ->
 }
 
 impl Shared {
+    /// Whether all connections are loaded.
+    #[must_use]
+    pub fn is_started(&self) -> bool {
+        self.started.load(Ordering::Relaxed)
+    }
+
     /// The actors cannot be kept up: whoever started them ends the process, and the service manager starts it anew.
     pub fn fail(&self, why: String) {
         self.failure.send_replace(Some(why));

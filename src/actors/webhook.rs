@@ -100,7 +100,7 @@ impl WebhookActor {
                     every.mul_f64(1.0 - services.adapters.jitter.draw() / 10.0)
                 }
                 Verified::Later(after) => after.mul_f64(1.0 + services.adapters.jitter.draw() / 4.0),
-                Verified::Rejected(_) | Verified::NoToken => Duration::from_secs(5),
+                Verified::Rejected | Verified::NoToken => Duration::from_secs(5),
             };
             cell.set_verify_at(Some(now + TimeDelta::from_std(after).unwrap_or(TimeDelta::MAX)));
             if let Some(actor) = self.shared.children.address(cell.id()) {

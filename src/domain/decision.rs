@@ -34,8 +34,6 @@ pub enum Why {
     Unknown,
     /// Calendly refused it although it should live.
     Rejected,
-    /// Somebody asked for it.
-    Requested,
 }
 
 impl Why {
@@ -48,7 +46,6 @@ impl Why {
             Self::NoToken => "no_access_token",
             Self::Unknown => "unknown_outcome",
             Self::Rejected => "rejected_by_calendly",
-            Self::Requested => "requested",
         }
     }
 
@@ -57,7 +54,7 @@ impl Why {
     pub fn urgency(self) -> u8 {
         match self {
             Self::Unknown => 0,
-            Self::Requested | Self::Rejected => 1,
+            Self::Rejected => 1,
             Self::Expired | Self::NoToken => 2,
             Self::Due => 3,
         }

@@ -16,7 +16,7 @@ use serde_json::json;
 
 use super::Shared;
 use super::connection::ConnectionActor;
-use super::messages::{Fail, OfChild, Poll, StopWork};
+use super::messages::{Fail, OfChild, Poll};
 use super::supervision::{ChildEvent, Parent, start_child};
 use crate::domain::facts::Quarantined;
 use crate::domain::ids::ConnectionId;
@@ -53,7 +53,8 @@ pub struct Supervisor {
     last_counted: Counted,
     /// Said once.
     unreadable: HashSet<ConnectionId>,
-    standby_said: bool,
+    /// Who works, while we stand by.
+    holder: Option<String>,
 }
 
 impl Supervisor {
@@ -68,7 +69,7 @@ impl Supervisor {
             polling: false,
             last_counted: Counted::default(),
             unreadable: HashSet::new(),
-            standby_said: false,
+            holder: None,
         }
     }
 
@@ -105,6 +106,7 @@ impl Supervisor {
                         info!(target: "supervisor", refreshing_in:% = wait; "took over, tokens are served, refreshing begins when claims of others are dead");
                     }
                     self.phase = Phase::Loading;
+                    self.holder = None;
                     self.load(ctx);
                 }
             }
@@ -112,7 +114,7 @@ impl Supervisor {
                 self.shared.services.limiter.gate(true);
                 if self.phase != Phase::StandBy {
                     error!(target: "supervisor", holder; "the keeper lock is lost, no refresh is started");
-                } else if !std::mem::replace(&mut self.standby_said, true) {
+                } else if self.holder.replace(holder.clone()).as_ref() != Some(holder) {
                     info!(target: "supervisor", holder; "standing by, another keeper works");
                 }
             }
@@ -242,15 +244,6 @@ impl Handler<Poll> for Supervisor {
 
     fn handle(&mut self, _: Poll, ctx: &mut Self::Context) {
         self.poll(ctx);
-    }
-}
-
-impl Handler<StopWork> for Supervisor {
-    type Result = ();
-
-    fn handle(&mut self, _: StopWork, _ctx: &mut Self::Context) {
-        self.shared.services.stop();
-        info!(target: "supervisor", in_flight = self.shared.services.registry.in_flight.len(); "stopping, no new work");
     }
 }
 

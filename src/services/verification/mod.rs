@@ -34,7 +34,7 @@ pub enum Verified {
         repaired: bool,
     },
     /// Calendly refused a token that should live: refresh it, then again.
-    Rejected(Arc<Cell>),
+    Rejected,
     /// No connection of the group has a token to ask with: after the refresh again.
     NoToken,
     /// Nothing is concluded; again after this.
@@ -71,7 +71,7 @@ pub async fn verify(services: &Services, members: &[Arc<Cell>]) -> Verified {
                 if renewed || !asker.reject(living.generation, now) {
                     return Verified::Later(Duration::from_secs(1));
                 }
-                return Verified::Rejected(asker.clone());
+                return Verified::Rejected;
             }
             // Another admin's token may do where one was demoted.
             Err(Stop::Unavailable(reason)) => unavailable = Some(reason),

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use log::warn;
 
 use super::{Stop, Visit, named, report, stop, store};
+use crate::domain::facts::WebhookState;
 use crate::domain::subscription::callback::CallbackUrl;
 use crate::domain::subscription::gap::{deliveries_failing, gap_from};
 use crate::domain::subscription::reconcile::{Verdict, Wanted, Wrong, reconcile};
@@ -47,13 +48,21 @@ pub(super) async fn repair(
             report::duplicates(services, cells, &uri, &delete).await;
         }
         Verdict::Create { version } => {
-            let made = create(visit, owner, &wanted, version).await?;
+            let made = match create(visit, owner, &wanted, version).await {
+                Ok(made) => made,
+                Err(stop) => return Err(left(visit, cells, WebhookState::Missing, "missing", stop).await),
+            };
             keep(visit, owner, &wanted, made.uri.clone(), made.retry_started_at).await?;
             let from = gap(record.as_ref(), cells, None);
             report::created(services, cells, &made.uri, from).await;
         }
         Verdict::Replace { version, old, reason } => {
-            let made = create(visit, owner, &wanted, version).await?;
+            let state =
+                if reason == Wrong::Disabled { WebhookState::Disabled } else { WebhookState::Drifted };
+            let made = match create(visit, owner, &wanted, version).await {
+                Ok(made) => made,
+                Err(stop) => return Err(left(visit, cells, state, reason.reason(), stop).await),
+            };
             keep(visit, owner, &wanted, made.uri.clone(), made.retry_started_at).await?;
             delete_all(visit, &old).await;
             let disabled = (reason == Wrong::Disabled)
@@ -67,6 +76,12 @@ pub(super) async fn repair(
         }
     }
     Ok(true)
+}
+
+/// The repair failed: the facts say how the subscription was left.
+async fn left(visit: &Visit<'_>, cells: &[Arc<Cell>], state: WebhookState, reason: &str, stop: Stop) -> Stop {
+    report::state(visit.services, cells, state, Some(reason)).await;
+    stop
 }
 
 async fn create(visit: &Visit<'_>, owner: &Owner, wanted: &Wanted, version: u32) -> Result<Found, Stop> {
