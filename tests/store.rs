@@ -1,6 +1,12 @@
 //! The store's one suite: every test runs in memory, on SQLite and on PostgreSQL. What only a database can do runs on
 //! both databases, what only one can do stands in its own module.
-#![allow(clippy::disallowed_methods, reason = "tests read the machine's clock and start tasks of their own")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test starts tasks of its own, and what it did not expect fails it"
+)]
 
 #[path = "store/databases.rs"]
 mod databases;

@@ -1,5 +1,4 @@
 //! One store of each kind, made anew for each test.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a fixture that cannot be made fails the test")]
 
 use std::future::Future;
 use std::path::Path;
@@ -59,6 +58,13 @@ impl Fixture {
     /// A second store on the same database.
     pub(crate) async fn open_again(&self) -> Arc<dyn Store> {
         open(self.options()).await.unwrap()
+    }
+
+    /// A keeper on another machine: the same database, a data directory of its own.
+    pub(crate) async fn open_elsewhere(&self, require_lock: bool) -> (Arc<dyn Store>, TempDir) {
+        let data_dir = tempfile::tempdir().unwrap();
+        let options = Options { require_lock, ..options(&self.url, data_dir.path(), &[&self.key]) };
+        (open(options).await.unwrap(), data_dir)
     }
 
     pub(crate) async fn open_with(&self, keys: &[&str]) -> Result<Arc<dyn Store>, OpenError> {

@@ -1,5 +1,4 @@
 //! What tests give to a store: times, grants, claims, pairs.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "these stand for the test's own lines")]
 
 use calendly_keeper::domain::grant::{Connection, NewGrant, Put};
 use calendly_keeper::domain::ids::{ClaimId, ConnectionId, Generation, GrantId};

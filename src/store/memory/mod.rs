@@ -242,7 +242,7 @@ impl Store for MemoryStore {
             inner.state.timeline.iter().filter(|e| e.connection == *id).cloned().collect();
         // Latest first; of two at the same moment the one written later.
         entries.reverse();
-        entries.sort_by(|a, b| b.at.cmp(&a.at));
+        entries.sort_by_key(|entry| std::cmp::Reverse(entry.at));
         entries.truncate(limit);
         Ok(entries.into_iter().map(|entry| Entry { at: stored(entry.at), ..entry }).collect())
     }

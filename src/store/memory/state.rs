@@ -11,7 +11,7 @@ use crate::domain::facts::{Facts, GrantFact};
 use crate::domain::grant::{Connection, Existing, NewGrant, OpenClaim, Put, Seen, decide_put};
 use crate::domain::ids::{ConnectionId, Generation};
 use crate::domain::rotation::{ClaimRequest, Claimed, Commit, Committed, Refuse, Release};
-use crate::domain::secrets::RefreshToken;
+use crate::domain::secrets::{AccessToken, RefreshToken};
 use crate::domain::subscription::{Owner, Recorded};
 use crate::domain::timeline::Entry;
 use crate::ports::{Changes, Gap, Lock, Page};
@@ -155,7 +155,7 @@ impl State {
         let new = commit.refresh_token.as_ref().map(fingerprint);
         let connection = &mut row.connection;
         if connection.grant_id != commit.grant_id || connection.generation >= commit.generation {
-            let same_access = connection.access_token.as_ref().map(|token| token.expose())
+            let same_access = connection.access_token.as_ref().map(AccessToken::expose)
                 == Some(commit.access_token.expose());
             let ours = match new {
                 Some(new) => new == row.fingerprint,
