@@ -22,6 +22,8 @@ mod grants;
 mod locks;
 #[path = "store/postgres_only.rs"]
 mod postgres_only;
+#[path = "store/rates.rs"]
+mod rates;
 #[path = "store/rotation.rs"]
 mod rotation;
 #[path = "store/sqlite_only.rs"]

@@ -92,6 +92,8 @@ pub(crate) async fn one_unreadable_row_hides_no_other(f: Fixture) {
     );
     let page = f.store.page(page.next.as_ref(), 2).await.unwrap();
     assert_eq!((page.connections.len(), page.next), (1, None));
+    let changes = f.store.changes(0, 10).await.unwrap();
+    assert_eq!((changes.present.len(), changes.unreadable), (2, vec![id("b")]));
     assert!(matches!(f.store.get(&id("b")).await, Err(StoreError::Unreadable(what)) if what.contains("b ")));
 }
 

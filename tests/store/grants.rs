@@ -3,9 +3,10 @@
 use std::collections::HashSet;
 
 use calendly_keeper::domain::facts::{Facts, GrantFact, Refusal};
-use calendly_keeper::domain::grant::Put;
+use calendly_keeper::domain::grant::{NewGrant, Put};
 use calendly_keeper::domain::ids::Generation;
 use calendly_keeper::domain::rotation::{Committed, Refuse, Release};
+use calendly_keeper::domain::secrets::AccessToken;
 use calendly_keeper::ports::StoreError;
 use futures_util::future::join_all;
 
@@ -23,7 +24,7 @@ pub(crate) async fn a_grant_is_read_back_as_it_was_given(f: Fixture) {
     assert_eq!((anna.client_id, anna.scope), (offer.client_id, offer.scope));
     assert_eq!((anna.user, anna.organization), (offer.user, offer.organization));
     assert_eq!((anna.expires_at, anna.lifetime), (offer.expires_at, offer.lifetime));
-    assert_eq!(anna.access_token.as_ref().map(|token| token.expose()), Some("access-of-r1"));
+    assert_eq!(anna.access_token.as_ref().map(AccessToken::expose), Some("access-of-r1"));
     assert_eq!(anna.facts, Facts::new(at(0)));
     assert_eq!((anna.claim, anna.unknown_since, anna.next_attempt_at), (None, None, None));
     assert_eq!((anna.attempts, anna.foreign_owner), (0, None));
@@ -49,10 +50,9 @@ pub(crate) async fn a_known_token_changes_nothing_even_after_use(f: Fixture) {
 
 pub(crate) async fn a_token_of_another_connection_is_refused(f: Fixture) {
     given(&*f.store, grant("anna", "r1")).await;
-    let belongs = Put::BelongsTo(id("anna"));
-    assert_eq!(f.store.put(vec![grant("ben", "r1")], false).await.unwrap(), [belongs.clone()]);
+    assert_eq!(f.store.put(vec![grant("ben", "r1")], false).await.unwrap(), [Put::BelongsTo(id("anna"))]);
     f.store.delete(&id("anna"), at(1)).await.unwrap();
-    assert_eq!(f.store.put(vec![grant("ben", "r1")], false).await.unwrap(), [belongs]);
+    assert_eq!(f.store.put(vec![grant("ben", "r1")], false).await.unwrap(), [Put::BelongsTo(id("anna"))]);
     assert!(f.store.get(&id("ben")).await.unwrap().is_none());
 }
 
@@ -168,8 +168,8 @@ pub(crate) async fn a_deletion_erases_and_is_done_once(f: Fixture) {
     assert!(claim(&*f.store, &anna, None).await.is_none());
     assert!(!f.store.pause(&anna.id, None).await.unwrap());
 
-    let anna = given(&*f.store, grant("anna", "r9")).await;
-    assert_eq!((anna.user, anna.facts), (None, Facts::new(at(0))), "nothing of the old one is left");
+    let anna = given(&*f.store, NewGrant { granted_at: at(9), ..grant("anna", "r9") }).await;
+    assert_eq!((anna.user, anna.facts), (None, Facts::new(at(9))), "nothing of the old one is left");
 }
 
 pub(crate) async fn pages_come_in_order_and_end(f: Fixture) {
