@@ -39,7 +39,7 @@ pub(crate) async fn write_grants(
     let write = move |db: &mut SqliteConnection| {
         for row in rows {
             let insert = diesel::insert_into(c::connections).values(row);
-            insert.on_conflict(c::id).do_update().set(granted!()).execute(db)?;
+            Keep(insert.on_conflict(c::id).do_update().set(granted!())).execute(db)?;
         }
         for row in fingerprints {
             diesel::insert_into(f::fingerprints).values(row).execute(db)?;
