@@ -179,6 +179,8 @@ pub struct Changes {
     pub present: Vec<Connection>,
     /// Deleted ones.
     pub gone: Vec<ConnectionId>,
+    /// Those whose tokens no configured key opens. Passed over: one of them must not hide what comes after it.
+    pub unreadable: Vec<ConnectionId>,
 }
 
 /// Whether this keeper is the one that works.

@@ -86,7 +86,7 @@ impl Store for SqlStore {
     async fn changes(&self, marker: i64, limit: usize) -> Result<Changes, StoreError> {
         self.run(move |database, _| async move {
             let rows = ask!(database.db, read, connections::changes(marker, bounded(limit)))?;
-            rows::changes(&database.vault, marker, rows)
+            Ok(rows::changes(&database.vault, marker, rows))
         })
         .await
     }

@@ -26,6 +26,7 @@ pub(super) struct KeeperLock {
 }
 
 /// What a claim needs to know about the lock.
+#[derive(Clone, Copy)]
 pub(super) enum MayClaim {
     /// It is not held: no claim.
     No,
