@@ -70,6 +70,7 @@ fn wrong_usage_and_wrong_configuration_end_with_2_and_name_what_is_wrong() {
         (&["--config", "bad.toml", "config"], "did you mean \"log.format\"?"),
         (&["--set", "calendly.client_secret=x", "config"], "can be read by everybody"),
         (&["--set", "database.url=postgres://127.0.0.1:1/k", "migrate"], "on PostgreSQL"),
+        (&["run"], "calendly.client_secret is missing"),
         (&["import", "nowhere.jsonl"], "nowhere.jsonl cannot be opened"),
         (&["import", "g.csv"], "separate them by commas"),
     ] {

@@ -39,8 +39,9 @@ const TOKEN_LIFETIME: i64 = 60;
 const ONCE_AT_MOST: Duration = Duration::from_secs(90);
 
 const HELP: &str = "\
-Starts a simulated Calendly and a keeper with a few connections, each with a story of its own: a token that expired
-while nobody looked, a webhook that was disabled, a user who revoked. Nothing leaves this machine.
+Starts a simulated Calendly and a keeper with a few connections, each with a story of its
+own: a token that expired while nobody looked, a webhook that was disabled, a user who
+revoked. Nothing leaves this machine.
 
 Examples:
   calendly-keeper demo --once               the stories, then an end

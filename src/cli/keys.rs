@@ -18,8 +18,8 @@ pub enum Command {
 }
 
 const HELP: &str = "\
-The line goes into encryption.keys; the file is readable by its owner alone and goes into encryption.key_file.
-Keep a copy elsewhere: without the key the stored tokens are lost.
+The line goes into encryption.keys; the file is readable by its owner alone and goes into
+encryption.key_file. Keep a copy elsewhere: without the key the stored tokens are lost.
 
 Examples:
   calendly-keeper keys generate

@@ -13,8 +13,8 @@ use crate::ports::Clock;
 use crate::store;
 
 const HELP: &str = "\
-Runs until SIGTERM or SIGINT, then finishes what is under way (75 s at most) and ends with 0. Of several keepers on
-one database one works and the others stand by.
+Runs until SIGTERM or SIGINT, then finishes what is under way (75 s at most) and ends
+with 0. Of several keepers on one database one works and the others stand by.
 
 Examples:
   calendly-keeper --config keeper.toml import grants.jsonl

@@ -23,7 +23,8 @@ It reads the database alone; the keeper need not run.
 Examples:
   calendly-keeper status                 a table, and how many are in each status
   calendly-keeper status user-42         one connection, and what to do about it
-  calendly-keeper status --json | jq '.connections[] | select(.status != \"active\") | .id'";
+  calendly-keeper status --json |
+    jq '.connections[] | select(.status != \"active\") | .id'";
 
 /// What `status` takes.
 #[derive(Clone, Debug, Default, clap::Args)]

@@ -31,25 +31,27 @@ use crate::ports::StoreError;
 
 const HELP: &str = "\
 One JSON object a line, or CSV with the same names in its header:
-  {\"id\":\"user-42\",\"access_token\":\"…\",\"refresh_token\":\"…\",\"expires_at\":\"2026-01-31T12:00:00Z\"}
+  {\"id\":\"user-42\",\"access_token\":\"…\",\"refresh_token\":\"…\",
+   \"expires_at\":\"2026-01-31T12:00:00Z\"}    (in the file without the line break)
 
-  id                      the application's own id for the user: 1 to 128 of A-Z a-z 0-9 . _ : @ -
-  refresh_token           needed: the grant lives in it
-  access_token            without it, or without expires_at, the grant is refreshed as soon as the keeper runs
-  expires_at              with a time zone; SQL's 2026-01-31 12:00:00+00 is fine, too
-  expires_in              the access token's whole lifetime in seconds, 7200 where absent
+  id             the application's own id: 1 to 128 of A-Z a-z 0-9 . _ : @ -
+  refresh_token  needed: the grant lives in it
+  access_token   without it, or without expires_at, it is refreshed as soon as the keeper runs
+  expires_at     with a time zone; SQL's 2026-01-31 12:00:00+00 is fine, too
+  expires_in     the access token's whole lifetime in seconds, 7200 where absent
   calendly_user, calendly_organization, scope    where the application knows them
 
-A line that was taken already changes nothing, and a stored grant gives way only to a refresh token that was never
-seen before with a later expires_at: an import may be repeated. A bad line is reported and stops nothing else; the
-exit code is then 1.
+A line that was taken already changes nothing, and a stored grant gives way only to a
+refresh token that was never seen before with a later expires_at: an import may be
+repeated. A bad line is reported and stops nothing else; the exit code is then 1.
 
-A grant can have only one refresher: stop the job that refreshed these grants until now, then import, then run.
+A grant can have only one refresher: stop the job that refreshed these grants until now,
+then import, then run.
 
 Examples:
   calendly-keeper import grants.jsonl --dry-run
-  psql app -c \"copy (select id, access_token, refresh_token, expires_at from connections) to stdout csv header\" |
-    calendly-keeper import - --format csv";
+  psql app -c \"copy (select id, access_token, refresh_token, expires_at from connections)
+    to stdout csv header\" | calendly-keeper import - --format csv";
 
 /// What `import` takes.
 #[derive(Clone, Debug, clap::Args)]
