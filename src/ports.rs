@@ -266,6 +266,8 @@ pub trait Store: Send + Sync {
 
     /// Writes entries into the timeline.
     async fn record(&self, entries: Vec<Entry>) -> Result<(), StoreError>;
+    /// Forgets the oldest entries from before then, a bounded number at a time; answers how many.
+    async fn forget_timeline(&self, before: DateTime<Utc>) -> Result<usize, StoreError>;
     /// The latest entries of a connection, newest first.
     async fn timeline(&self, id: &ConnectionId, limit: usize) -> Result<Vec<Entry>, StoreError>;
 

@@ -104,6 +104,7 @@ suite! {
     facts::a_quarantine_comes_and_goes,
     facts::a_subscription_is_recorded_by_owner_and_callback,
     facts::the_timeline_is_newest_first,
+    facts::old_entries_of_the_timeline_are_forgotten_and_new_ones_are_not,
     facts::a_gap_told_twice_is_no_error,
     }
     databases {

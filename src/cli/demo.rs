@@ -194,6 +194,7 @@ fn settings() -> anyhow::Result<services::Settings> {
     Ok(services::Settings {
         client_id: simulator::Options::CLIENT_ID.into(),
         max_concurrent: 64,
+        timeline_keep: Duration::from_secs(3600),
         webhook: Some(WebhookSettings {
             callback: CallbackTemplate::parse(CALLBACK)?,
             scope: Scope::User,

@@ -90,6 +90,27 @@ pub(crate) async fn the_timeline_is_newest_first(f: Fixture) {
     assert_eq!(f.store.timeline(&id("anna"), 1).await.unwrap().len(), 1);
 }
 
+pub(crate) async fn old_entries_of_the_timeline_are_forgotten_and_new_ones_are_not(f: Fixture) {
+    let entry = |seconds| Entry {
+        connection: id("anna"),
+        at: at(seconds),
+        kind: Kind::Refreshed,
+        text: "token refreshed".into(),
+        detail: json!({}),
+    };
+    f.store.record((0..1500).map(entry).collect()).await.unwrap();
+    let mut forgotten = 0;
+    loop {
+        match f.store.forget_timeline(at(1200)).await.unwrap() {
+            0 => break,
+            some => forgotten += some,
+        }
+    }
+    assert_eq!(forgotten, 1200);
+    let left = f.store.timeline(&id("anna"), 2000).await.unwrap();
+    assert_eq!((left.len(), left[299].at), (300, at(1200)));
+}
+
 pub(crate) async fn a_gap_told_twice_is_no_error(f: Fixture) {
     for _ in 0..2 {
         f.store.open_gap(gap()).await.unwrap();

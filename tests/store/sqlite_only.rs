@@ -81,3 +81,21 @@ fn the_second_keeper_of_a_data_directory_stands_by_and_takes_over() {
         assert_eq!(second.keep_lock().await.unwrap(), NOW);
     });
 }
+
+#[test]
+fn two_data_directories_on_one_file_have_one_keeper() {
+    run(Backend::Sqlite, async |f: Fixture| {
+        let url = format!("sqlite://{}", f.data_dir.path().join("keeper.db").display());
+        let elsewhere = tempfile::tempdir().unwrap();
+        let first = open(f.options()).await.unwrap();
+        let at_the_file = Fixture { url, ..f };
+        let mut options = at_the_file.options();
+        options.data_dir = elsewhere.path().into();
+        let second = open(options).await.unwrap();
+
+        assert_eq!(second.keep_lock().await.unwrap(), NOW);
+        let Lock::Theirs { .. } = first.keep_lock().await.unwrap() else { panic!("both work") };
+        second.unlock(true).await.unwrap();
+        assert_eq!(first.keep_lock().await.unwrap(), NOW);
+    });
+}

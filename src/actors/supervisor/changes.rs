@@ -82,6 +82,6 @@ impl Supervisor {
         if new + changed + gone > 0 {
             info!(target: "supervisor", new, changed, gone; "connections changed in the database");
         }
-        // What no key opens is counted once, when it is loaded.
+        self.say_unreadable(changes.unreadable);
     }
 }

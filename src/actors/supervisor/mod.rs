@@ -25,11 +25,15 @@ use crate::domain::timeline::Kind;
 use crate::ports::Lock;
 use crate::registry::cell::Cell;
 use crate::registry::counters::Counted;
+use crate::services::timeline::forget_old;
 
 /// How often the keeper lock is looked after.
 const LOCK_EVERY: Duration = Duration::from_secs(2);
 /// How often the sweep proves that somebody wakes for every connection.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
+
+/// How often what is too old is deleted.
+const FORGET_EVERY: Duration = Duration::from_secs(3600);
 
 /// How far the supervisor has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +123,17 @@ impl Supervisor {
                 }
             }
         }
+    }
+
+    fn forget_old(&self) {
+        if self.phase != Phase::Working {
+            return;
+        }
+        let services = self.shared.services.clone();
+        self.shared.services.io.spawn_loop(async move {
+            let adapters = &services.adapters;
+            forget_old(&*adapters.store, &*adapters.clock, services.settings.timeline_keep).await;
+        });
     }
 
     /// Starts the actor of a connection.
@@ -222,6 +237,7 @@ impl Actor for Supervisor {
         ctx.run_interval(self.shared.settings.poll_every, Self::poll);
         ctx.run_interval(SWEEP_EVERY, |actor, _| actor.sweep());
         ctx.run_interval(self.shared.settings.status_every, |actor, _| actor.status_line());
+        ctx.run_interval(FORGET_EVERY, |actor, _| actor.forget_old());
     }
 }
 
