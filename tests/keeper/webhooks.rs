@@ -32,7 +32,7 @@ fn a_missing_one_is_created_and_its_gap_recorded() {
     });
 }
 
-/// PITFALLS 23 and 25.
+/// Deleted before creating, creation refused: left with none (PostHog#77463).
 #[test]
 fn a_disabled_one_is_replaced_create_first_under_another_version() {
     virtual_time(7200, async |mut world| {
