@@ -23,6 +23,28 @@ pub trait Clock: Send + Sync {
     fn boot(&self) -> Duration;
 }
 
+/// A moment by both clocks, for ages that guard something.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    wall: DateTime<Utc>,
+    boot: Duration,
+}
+
+impl Moment {
+    /// Now.
+    #[must_use]
+    pub fn of(clock: &dyn Clock) -> Self {
+        Self { wall: clock.now(), boot: clock.boot() }
+    }
+
+    /// How long ago that was, by the clock that says older: a wall clock may be set back, a boot clock may be a clone's.
+    #[must_use]
+    pub fn age(&self, clock: &dyn Clock) -> Duration {
+        let by_wall = (clock.now() - self.wall).to_std().unwrap_or_default();
+        by_wall.max(clock.boot().saturating_sub(self.boot))
+    }
+}
+
 /// Chance, passed in so that a test can repeat it.
 pub trait Jitter: Send + Sync {
     /// Evenly between 0 (included) and 1 (excluded).
@@ -157,6 +179,8 @@ pub struct Changes {
     pub present: Vec<Connection>,
     /// Deleted ones.
     pub gone: Vec<ConnectionId>,
+    /// Those whose tokens no configured key opens. Passed over: one of them must not hide what comes after it.
+    pub unreadable: Vec<ConnectionId>,
 }
 
 /// Whether this keeper is the one that works.
@@ -242,6 +266,8 @@ pub trait Store: Send + Sync {
 
     /// Writes entries into the timeline.
     async fn record(&self, entries: Vec<Entry>) -> Result<(), StoreError>;
+    /// Forgets the oldest entries from before then, a bounded number at a time; answers how many.
+    async fn forget_timeline(&self, before: DateTime<Utc>) -> Result<usize, StoreError>;
     /// The latest entries of a connection, newest first.
     async fn timeline(&self, id: &ConnectionId, limit: usize) -> Result<Vec<Entry>, StoreError>;
 

@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use actix::Addr;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::connection::ConnectionActor;
 use super::messages::{Finish, Look};
@@ -19,21 +21,48 @@ struct Child {
     /// `None` while quarantined.
     address: Option<Addr<ConnectionActor>>,
     quarantines: u32,
+    /// When a parked child is tried again.
+    parked_until: Option<DateTime<Utc>>,
 }
 
 impl Children {
     /// A child was started, for the first time or after quarantine.
     pub fn started(&self, id: ConnectionId, address: Addr<ConnectionActor>) {
-        lock(&self.0).entry(id).or_default().address = Some(address);
+        let mut children = lock(&self.0);
+        let child = children.entry(id).or_default();
+        child.address = Some(address);
+        child.parked_until = None;
     }
 
-    /// Its address is dead; it may be started again. Answers how often it was parked.
-    pub fn parked(&self, id: &ConnectionId) -> u32 {
+    /// Its address is dead. `rest` says how long it rests, by how often it was parked.
+    pub fn park(
+        &self,
+        id: &ConnectionId,
+        now: DateTime<Utc>,
+        rest: impl FnOnce(u32) -> Duration,
+    ) -> Duration {
         let mut children = lock(&self.0);
-        let Some(child) = children.get_mut(id) else { return 0 };
+        let child = children.entry(id.clone()).or_default();
         child.address = None;
         child.quarantines += 1;
-        child.quarantines
+        let rest = rest(child.quarantines);
+        child.parked_until = Some(now + TimeDelta::from_std(rest).unwrap_or(TimeDelta::MAX));
+        rest
+    }
+
+    /// Whether it rests in quarantine.
+    #[must_use]
+    pub fn is_parked(&self, id: &ConnectionId) -> bool {
+        lock(&self.0).get(id).is_some_and(|child| child.parked_until.is_some())
+    }
+
+    /// Those whose rest is over.
+    #[must_use]
+    pub fn rested(&self, now: DateTime<Utc>) -> Vec<ConnectionId> {
+        let children = lock(&self.0);
+        let rested =
+            children.iter().filter(|(_, child)| child.parked_until.is_some_and(|until| until <= now));
+        rested.map(|(id, _)| id.clone()).collect()
     }
 
     /// It has gone for good. Tells the actor, where there is one.

@@ -46,8 +46,3 @@ pub struct OfChild(pub ChildEvent);
 #[derive(Message, Clone, Copy, Debug)]
 #[rtype(result = "()")]
 pub struct Poll;
-
-/// To the supervisor: no new work. Children are told to finish.
-#[derive(Message, Clone, Copy, Debug)]
-#[rtype(result = "()")]
-pub struct StopWork;

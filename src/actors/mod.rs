@@ -8,6 +8,7 @@ pub mod supervision;
 pub mod supervisor;
 pub mod webhook;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -44,6 +45,8 @@ pub struct Shared {
     /// The connections' actors, kept outside the supervisor so that its restart loses none.
     pub children: Children,
     webhook: OnceLock<Addr<WebhookActor>>,
+    failure: watch::Sender<Option<String>>,
+    started: AtomicBool,
 }
 
 /// The running actors, as seen by the process that started them.
@@ -59,6 +62,7 @@ pub struct Keeper {
 /// Starts the supervisor, which starts everything else. To be called on the system arbiter.
 pub fn start(services: Arc<Services>, settings: Settings, arbiters: Arbiters) -> Keeper {
     let (failure, failed) = watch::channel(None);
+    let failure_of_top = failure.clone();
     let root = arbiters.system();
     let shared = Arc::new(Shared {
         services: services.clone(),
@@ -66,6 +70,8 @@ pub fn start(services: Arc<Services>, settings: Settings, arbiters: Arbiters) ->
         arbiters,
         children: Children::default(),
         webhook: OnceLock::new(),
+        failure,
+        started: AtomicBool::new(false),
     });
     let clock = services.adapters.clock.clone();
     let jitter = services.adapters.jitter.clone();
@@ -74,10 +80,10 @@ pub fn start(services: Arc<Services>, settings: Settings, arbiters: Arbiters) ->
     let top =
         Arc::new(Parent::new(settings.restart, clock.clone(), jitter.clone(), move |event| match event {
             ChildEvent::Quarantined { key, why } => {
-                failure.send_replace(Some(format!("{key} failed too often, last: {why}")));
+                failure_of_top.send_replace(Some(format!("{key} failed too often, last: {why}")));
             }
             ChildEvent::Lost { key } => {
-                failure.send_replace(Some(format!("{key} lost its arbiter")));
+                failure_of_top.send_replace(Some(format!("{key} lost its arbiter")));
             }
             ChildEvent::Restarting { key, why, nth, delay } => {
                 log::warn!(target: &key, reason = why, attempt = nth, retry_in:? = delay; "restarting");
@@ -95,6 +101,17 @@ pub fn start(services: Arc<Services>, settings: Settings, arbiters: Arbiters) ->
 }
 
 impl Shared {
+    /// Whether all connections are loaded.
+    #[must_use]
+    pub fn is_started(&self) -> bool {
+        self.started.load(Ordering::Relaxed)
+    }
+
+    /// The actors cannot be kept up: whoever started them ends the process, and the service manager starts it anew.
+    pub fn fail(&self, why: String) {
+        self.failure.send_replace(Some(why));
+    }
+
     /// The actor that verifies webhooks; `None` only while starting.
     #[must_use]
     pub fn webhook(&self) -> Option<&Addr<WebhookActor>> {

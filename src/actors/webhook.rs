@@ -21,6 +21,8 @@ use crate::services::verification::{GroupKey, Verified, key, verify};
 const AT_ONCE: usize = 16;
 /// Where Calendly refuses subscriptions, it is asked again after this.
 const UNAVAILABLE_AGAIN: Duration = Duration::from_secs(24 * 3600);
+/// A repair is looked at once more after this.
+const AFTER_REPAIR: Duration = Duration::from_secs(60);
 
 /// Holds who asked; what it finds goes into the cells.
 pub struct WebhookActor {
@@ -90,12 +92,15 @@ impl WebhookActor {
             services.settings.webhook.as_ref().map_or(UNAVAILABLE_AGAIN, |webhook| webhook.verify_every);
         for cell in members {
             let after = match verified {
-                Verified::Done if cell.facts().webhook.state == WebhookState::Unavailable => {
+                Verified::Done { .. } if cell.facts().webhook.state == WebhookState::Unavailable => {
                     UNAVAILABLE_AGAIN
                 }
-                Verified::Done => every.mul_f64(1.0 - services.adapters.jitter.draw() / 10.0),
+                Verified::Done { repaired: true } => every.min(AFTER_REPAIR),
+                Verified::Done { repaired: false } => {
+                    every.mul_f64(1.0 - services.adapters.jitter.draw() / 10.0)
+                }
                 Verified::Later(after) => after.mul_f64(1.0 + services.adapters.jitter.draw() / 4.0),
-                Verified::Rejected(_) | Verified::NoToken => Duration::from_secs(5),
+                Verified::Rejected | Verified::NoToken => Duration::from_secs(5),
             };
             cell.set_verify_at(Some(now + TimeDelta::from_std(after).unwrap_or(TimeDelta::MAX)));
             if let Some(actor) = self.shared.children.address(cell.id()) {

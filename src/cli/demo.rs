@@ -38,13 +38,18 @@ const TOKEN_LIFETIME: i64 = 60;
 /// `--once` gives up after this.
 const ONCE_AT_MOST: Duration = Duration::from_secs(90);
 
-/// Starts a simulated Calendly and a keeper with a few connections, each with a story of its own: tokens that
-/// expired while nobody looked, a webhook that was disabled, a user who revoked. Nothing leaves this machine.
-///
-///   calendly-keeper demo --once            the stories, then an end
-///   calendly-keeper demo --chaos --seed 7  faults at random, the same ones each time
+const HELP: &str = "\
+Starts a simulated Calendly and a keeper with a few connections, each with a story of its
+own: a token that expired while nobody looked, a webhook that was disabled, a user who
+revoked. Nothing leaves this machine.
+
+Examples:
+  calendly-keeper demo --once               the stories, then an end
+  calendly-keeper demo --chaos --seed 7     faults at random, the same ones each time";
+
+/// What `demo` takes.
 #[derive(Clone, Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_long_help = HELP)]
 pub struct Args {
     /// End when every connection has come to rest, with 0 where all came out as they should
     #[arg(long)]
@@ -189,6 +194,7 @@ fn settings() -> anyhow::Result<services::Settings> {
     Ok(services::Settings {
         client_id: simulator::Options::CLIENT_ID.into(),
         max_concurrent: 64,
+        timeline_keep: Duration::from_secs(3600),
         webhook: Some(WebhookSettings {
             callback: CallbackTemplate::parse(CALLBACK)?,
             scope: Scope::User,

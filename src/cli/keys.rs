@@ -13,18 +13,21 @@ use crate::config::key_file;
 /// What to do with keys.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
-    /// Make a new random key
+    /// Make a new random key: print it, or write it into a new file
     Generate(Generate),
 }
 
-/// Makes a random key and prints it as a line for `encryption.keys`, or writes it into a new file that its owner
-/// alone can read.
-///
-///   calendly-keeper keys generate --out /etc/calendly-keeper/keeper.key
-///
-/// Keep a copy elsewhere: without the key the stored tokens are lost.
+const HELP: &str = "\
+The line goes into encryption.keys; the file is readable by its owner alone and goes into
+encryption.key_file. Keep a copy elsewhere: without the key the stored tokens are lost.
+
+Examples:
+  calendly-keeper keys generate
+  calendly-keeper keys generate --out /etc/calendly-keeper/keeper.key";
+
+/// What `keys generate` takes.
 #[derive(Clone, Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_long_help = HELP)]
 pub struct Generate {
     /// The key's name, stored beside what it encrypts; every key needs one of its own
     #[arg(long, value_name = "NAME", default_value = key_file::FIRST_ID)]

@@ -10,6 +10,7 @@ pub mod keys;
 pub mod migrate;
 pub mod open;
 pub mod process;
+mod progress;
 pub mod run;
 pub mod settings;
 pub mod start;

@@ -2,17 +2,19 @@
 
 use std::error::Error;
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use chrono::{DateTime, Utc};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::clock::SystemClock;
+use crate::config::key::EncryptionKey;
 use crate::config::key_file::{self, Keys};
 use crate::config::{Config, DatabaseUrl};
 use crate::ports::{Clock, Store};
-use crate::store::{self, KeyRing, OpenError, Options};
+use crate::store::{self, KeyRing, MemoryStore, OpenError, Options};
 
 /// An open store and the runtime that its operations run on.
 pub struct Opened {
@@ -32,23 +34,61 @@ impl Opened {
     }
 }
 
-/// Opens the store for a command that takes no keeper lock, so a running keeper is not disturbed.
+/// Opens the store for a command that takes no keeper lock, so a running keeper is not disturbed. Where there is no
+/// SQLite database yet, it is made.
 ///
 /// # Errors
 /// Where keys are missing or the database cannot be opened.
 pub fn open(config: &Config) -> anyhow::Result<Opened> {
     let keys = keys(config)?;
-    let runtime = Builder::new_multi_thread()
-        .worker_threads(2)
-        .thread_name("io")
-        .enable_all()
-        .build()
-        .context("the runtime cannot be started")?;
+    let runtime = runtime()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let mut options = options(config, keys, runtime.handle().clone(), clock.clone())?;
     options.require_lock = false;
     let store = runtime.block_on(store::open(options))?;
     Ok(Opened { store, clock, runtime })
+}
+
+/// Opens the store for a command that only looks: nothing is made in a directory that was named by mistake.
+///
+/// # Errors
+/// Where there is no database yet; so for [`open`].
+pub fn open_existing(config: &Config) -> anyhow::Result<Opened> {
+    match missing(config) {
+        None => open(config),
+        Some(path) => bail!(
+            "there is no database at {} yet; `calendly-keeper import` and `run` make it, or should data_dir or \
+             database.url be another one?",
+            path.display()
+        ),
+    }
+}
+
+/// Opens the store for a command that only says what it would do: an empty one where there is no database yet.
+///
+/// # Errors
+/// As for [`open`].
+pub fn open_or_pretend(config: &Config) -> anyhow::Result<Opened> {
+    if missing(config).is_none() {
+        return open(config);
+    }
+    Ok(Opened { store: Arc::new(MemoryStore::new()), clock: Arc::new(SystemClock), runtime: runtime()? })
+}
+
+fn missing(config: &Config) -> Option<&Path> {
+    match &config.database.url {
+        DatabaseUrl::Sqlite { path, .. } if !path.exists() => Some(path),
+        _ => None,
+    }
+}
+
+fn runtime() -> anyhow::Result<Runtime> {
+    Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("io")
+        .enable_all()
+        .build()
+        .context("the runtime cannot be started")
 }
 
 /// The keys in force; on SQLite one is made where none can be lost by it. Says so in the log.
@@ -81,7 +121,7 @@ pub fn options(
     handle: tokio::runtime::Handle,
     clock: Arc<dyn Clock>,
 ) -> Result<Options, store::KeyError> {
-    let lines: Vec<_> = keys.keys.iter().map(|key| key.expose_line()).collect();
+    let lines: Vec<_> = keys.keys.iter().map(EncryptionKey::expose_line).collect();
     Ok(Options {
         url: config.database.url.expose(),
         data_dir: config.data_dir.clone(),

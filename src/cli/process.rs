@@ -8,6 +8,7 @@ use log::{error, info, warn};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::progress;
 use crate::actors::arbiters::Arbiters;
 use crate::actors::{self, Keeper};
 use crate::services::Services;
@@ -41,6 +42,7 @@ where
         let connections = std::thread::available_parallelism().map_or(1, usize::from);
         let keeper = actors::start(services.clone(), settings, Arbiters::start(connections));
         let mut failed = keeper.failed.clone();
+        actix::Arbiter::current().spawn(progress::loading(keeper.shared.clone()));
         let ended = tokio::select! {
             ended = until(&keeper) => ended,
             signal = terminated() => signal.map(|name| info!(target: "supervisor", signal = name; "asked to stop")),

@@ -20,6 +20,7 @@ pub fn services(config: &Config) -> Result<services::Settings, ConfigError> {
     Ok(services::Settings {
         client_id: client_id.into(),
         max_concurrent: config.max_concurrent_refreshes as usize,
+        timeline_keep: config.timeline_keep,
         webhook: webhook.callback.clone().map(|callback| services::WebhookSettings {
             callback,
             scope: webhook.scope,

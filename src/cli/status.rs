@@ -17,13 +17,18 @@ use crate::ports::Store;
 
 const PAGE: usize = 1000;
 
-/// Shows how the connections stand, from the database; the keeper need not run.
-///
-///   calendly-keeper status                 a table, and how many are in each status
-///   calendly-keeper status user-42         one connection, and what to do about it
-///   calendly-keeper status --json | jq '.connections[] | select(.status != "active") | .id'
+const HELP: &str = "\
+It reads the database alone; the keeper need not run.
+
+Examples:
+  calendly-keeper status                 a table, and how many are in each status
+  calendly-keeper status user-42         one connection, and what to do about it
+  calendly-keeper status --json |
+    jq '.connections[] | select(.status != \"active\") | .id'";
+
+/// What `status` takes.
 #[derive(Clone, Debug, Default, clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_long_help = HELP)]
 pub struct Args {
     /// Only this connection
     #[arg(value_name = "ID")]
@@ -39,7 +44,7 @@ pub struct Args {
 /// Where the database does not answer or does not know the connection.
 pub fn execute(args: &Args, global: &Global, out: &mut impl Write) -> anyhow::Result<Done> {
     let config = global.start()?;
-    let opened = open::open(&config)?;
+    let opened = open::open_existing(&config)?;
     opened.runtime.block_on(show(args, &config, &*opened.store, opened.now(), out))
 }
 

@@ -130,11 +130,14 @@ pub fn create(path: &Path, key: &EncryptionKey) -> Result<(), KeyError> {
 /// Reads a key file: one key a line, the first encrypts; blank lines and `#` comments are skipped. `own` is the
 /// keeper's own file, which nobody else has a reason to read.
 fn read(path: &Path, own: bool) -> Result<Keys, KeyError> {
-    let unreadable = |error| KeyError::File {
-        path: path.into(),
-        what: "read",
-        error,
-        remedy: "make it readable for the keeper's user",
+    let unreadable = |error: std::io::Error| {
+        let remedy = match error.kind() {
+            ErrorKind::NotFound => {
+                "name the right file, or make a first key with `calendly-keeper keys generate --out`"
+            }
+            _ => "make it readable for the keeper's user",
+        };
+        KeyError::File { path: path.into(), what: "read", error, remedy }
     };
     let bad = |what: String, remedy: &str| KeyError::Bad { path: path.into(), what, remedy: remedy.into() };
     let mode = fs::metadata(path).map_err(unreadable)?.mode() & 0o777;

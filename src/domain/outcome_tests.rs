@@ -100,7 +100,7 @@ fn what_was_not_consumed_is_told_apart_from_what_may_have_been() {
     assert!(matches!(whole(400, r#"{"error":"invalid_request"}"#), Outcome::Unknown(Doubt::Status(400))));
 }
 
-/// PITFALLS 14 and 16: neither a proxy's page nor an error inside a 200 ends a grant.
+/// Neither a proxy's page nor an error inside a 200 ends a grant (jotta#99, simple-oauth2#459).
 #[test]
 fn only_the_error_field_of_a_token_answer_ends_a_grant() {
     for body in

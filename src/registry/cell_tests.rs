@@ -61,7 +61,7 @@ fn a_reload_never_replaces_a_newer_pair_by_an_older_row() {
     assert_eq!(cell.adopt(row(1, 0, 7)), Adopted::Updated);
 }
 
-/// PITFALLS 2: the late loser.
+/// The late loser overwrote the winner (oh-my-pi#5072, sub2api#1382).
 #[test]
 fn a_late_answer_of_an_old_grant_or_generation_changes_nothing() {
     let cell = Cell::new(row(1, 0, 5), 0.5);

@@ -29,6 +29,8 @@ pub struct Settings {
     pub client_id: Box<str>,
     /// So many exchanges at once.
     pub max_concurrent: usize,
+    /// How long the timeline is remembered.
+    pub timeline_keep: Duration,
     /// `None`: the keeper keeps tokens only.
     pub webhook: Option<WebhookSettings>,
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use log::warn;
 use tokio::sync::{mpsc, oneshot};
 
@@ -65,6 +66,24 @@ impl Timeline {
         let entry = Entry { connection: connection.clone(), at, kind, text: text.into(), detail };
         if self.entries.try_send(Item::Entry(Box::new(entry))).is_err() {
             warn!(target: "timeline", connection:% = connection, kind = kind.as_str(); "timeline entry dropped, the database is too slow");
+        }
+    }
+}
+
+/// Forgets what is older than `keep`, a little at a time, so that no refresh waits for it.
+pub async fn forget_old(store: &dyn Store, clock: &dyn Clock, keep: Duration) {
+    let Some(before) = TimeDelta::from_std(keep).ok().and_then(|keep| clock.now().checked_sub_signed(keep))
+    else {
+        return;
+    };
+    loop {
+        match store.forget_timeline(before).await {
+            Ok(0) => return,
+            Ok(_) => sleep(Duration::from_millis(50)).await,
+            Err(error) => {
+                warn!(target: "timeline", error:% = error; "old timeline entries could not be deleted, next time");
+                return;
+            }
         }
     }
 }

@@ -30,14 +30,15 @@ impl Database {
 impl Executor for Arc<Database> {
     async fn execute(&self, ops: Arc<[Op]>) -> Result<Vec<Done>, Failure> {
         match &self.db {
-            Db::Sqlite { write, .. } => Ok(sqlite::batch(&mut *held(write).await?, ops).await?),
+            Db::Sqlite { write, .. } => {
+                let mut db = held(write).await?;
+                // Asked now: the lock may have been lost since the claim was handed in.
+                let may_claim = !matches!(self.lock.may_claim(), MayClaim::No);
+                Ok(sqlite::batch(&mut db, ops, may_claim).await?)
+            }
             Db::Postgres(pool) => {
-                let session = match self.lock.may_claim() {
-                    MayClaim::While(session) => Some(session),
-                    // Claims were turned away before they came here.
-                    MayClaim::Yes | MayClaim::No => None,
-                };
-                Ok(postgres::batch(&mut *held(pool).await?, ops, session).await?)
+                let mut db = held(pool).await?;
+                Ok(postgres::batch(&mut db, ops, self.lock.may_claim()).await?)
             }
         }
     }

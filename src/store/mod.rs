@@ -72,16 +72,16 @@ async fn open_here(options: Options) -> Result<Arc<dyn Store>, OpenError> {
     std::fs::create_dir_all(&data_dir)
         .map_err(|error| OpenError::Configuration(format!("data_dir {}: {error}", data_dir.display())))?;
     let instance = instance::load_or_create(&data_dir)?;
-    let (db, among_all) = match location {
-        Location::Sqlite(path) => (open_sqlite::open(&path, max_connections).await?, None),
+    let (db, sqlite, among_all) = match location {
+        Location::Sqlite(path) => (open_sqlite::open(&path, max_connections).await?, Some(path), None),
         Location::Postgres(url) => {
             let config = open_postgres::config(&url)?;
             let lock = DatabaseLock::new(config.clone(), instance, rand::random());
-            (open_postgres::open(config, max_connections).await?, Some(lock))
+            (open_postgres::open(config, max_connections).await?, None, Some(lock))
         }
     };
     let vault = unlock_vault(&db, keys).await?;
-    let lock = KeeperLock::new(require_lock, data_dir, clock, among_all);
+    let lock = KeeperLock::new(require_lock, data_dir, sqlite.as_deref(), clock, among_all);
     let database = Arc::new(Database { db, vault, lock, instance });
     Ok(Arc::new(SqlStore::new(database, handle)))
 }

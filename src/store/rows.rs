@@ -7,7 +7,7 @@ use crate::domain::facts::WebhookFact;
 use crate::domain::ids::ConnectionId;
 use crate::domain::subscription::{Owner, Recorded};
 use crate::domain::timeline::{Entry, Kind};
-use crate::ports::{Changes, Gap, Page, StoreError};
+use crate::ports::{Changes, Gap, Page};
 
 /// One unreadable row must not hide the others.
 pub(super) fn page(vault: &Vault, rows: Vec<ConnectionRow>, limit: usize) -> Page {
@@ -26,18 +26,22 @@ pub(super) fn page(vault: &Vault, rows: Vec<ConnectionRow>, limit: usize) -> Pag
     page
 }
 
-/// Fails at an unreadable row: leaving it out would lose the change for good.
-pub(super) fn changes(vault: &Vault, marker: i64, rows: Vec<ConnectionRow>) -> Result<Changes, StoreError> {
+/// As a page, from a marker on.
+pub(super) fn changes(vault: &Vault, marker: i64, rows: Vec<ConnectionRow>) -> Changes {
     let mut changes = Changes { marker, ..Changes::default() };
     for row in rows {
         changes.marker = row.changed;
+        let id = row.id.parse::<ConnectionId>().ok();
         if row.deleted_at.is_some() {
-            changes.gone.extend(row.id.parse::<ConnectionId>().ok());
-        } else {
-            changes.present.push(vault.connection(row)?);
+            changes.gone.extend(id);
+            continue;
+        }
+        match vault.connection(row) {
+            Ok(connection) => changes.present.push(connection),
+            Err(_) => changes.unreadable.extend(id),
         }
     }
-    Ok(changes)
+    changes
 }
 
 pub(super) fn webhook(fact: WebhookFact) -> WebhookRow {

@@ -1,3 +1,4 @@
+//! The tables, as `diesel print-schema` writes them; this line is ours.
 // @generated automatically by Diesel CLI.
 
 diesel::table! {

@@ -29,6 +29,8 @@ use crate::ports::{Changes, Gap, Lock, Me, Page, Store, StoreError};
 
 /// SQLite takes no more variables in a statement than 32 766.
 const IDS_AT_ONCE: usize = 1000;
+/// Old entries of the timeline deleted in one statement.
+const FORGOTTEN_AT_ONCE: i64 = 1000;
 
 pub(super) struct SqlStore {
     database: Arc<Database>,
@@ -86,7 +88,7 @@ impl Store for SqlStore {
     async fn changes(&self, marker: i64, limit: usize) -> Result<Changes, StoreError> {
         self.run(move |database, _| async move {
             let rows = ask!(database.db, read, connections::changes(marker, bounded(limit)))?;
-            rows::changes(&database.vault, marker, rows)
+            Ok(rows::changes(&database.vault, marker, rows))
         })
         .await
     }
@@ -230,6 +232,13 @@ impl Store for SqlStore {
         self.run(move |database, _| async move {
             let rows = ask!(database.db, read, timeline::latest(id, bounded(limit)))?;
             Ok(rows.into_iter().map(rows::entry).collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    async fn forget_timeline(&self, before: DateTime<Utc>) -> Result<usize, StoreError> {
+        self.run(move |database, _| async move {
+            Ok(ask!(database.db, write, timeline::forget(micros(before), FORGOTTEN_AT_ONCE))?)
         })
         .await
     }

@@ -1,3 +1,5 @@
+//! Batches with an executor that does as it is told.
+
 use std::sync::Mutex;
 
 use futures_util::future::join_all;

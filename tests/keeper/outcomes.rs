@@ -44,7 +44,7 @@ fn an_imported_grant_refused_at_its_first_refresh_was_dead_on_arrival() {
     });
 }
 
-/// PITFALLS 3: the answer was lost on the wire.
+/// The answer was lost on the wire: rotated, never learned (oauth-wg/oauth-v2-1#212).
 #[test]
 fn a_lost_answer_is_an_unknown_outcome_and_the_refusal_after_it_a_lost_rotation() {
     virtual_time(7200, async |mut world| {
@@ -76,7 +76,7 @@ fn failures_that_leave_the_token_unconsumed_heal_by_themselves() {
     }
 }
 
-/// PITFALLS 15: a valid token dropped because the refresh failed.
+/// A valid token was dropped because the refresh failed (comradex#56).
 #[test]
 fn the_living_token_is_served_while_refreshes_fail() {
     virtual_time(7200, async |mut world| {
@@ -161,7 +161,7 @@ fn no_refresh_begins_while_the_database_is_away() {
     });
 }
 
-/// PITFALLS 7: the store failed after the rotation.
+/// The store failed after the rotation (souz#711, getAlby/hub#2583).
 #[test]
 fn a_pair_that_cannot_be_committed_is_served_and_committed_when_the_database_is_back() {
     virtual_time(7200, async |mut world| {

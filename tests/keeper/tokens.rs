@@ -44,7 +44,7 @@ fn for_a_day_a_hundred_connections_never_lack_a_valid_token() {
     });
 }
 
-/// PITFALLS 13: everything expired together.
+/// Everything expired together after a deploy (teleport#6889).
 #[test]
 fn tokens_issued_together_are_not_refreshed_together() {
     virtual_time(7200, async |mut world| {
@@ -77,7 +77,7 @@ fn a_connection_imported_while_running_is_noticed_within_seconds() {
     });
 }
 
-/// PITFALLS 19: a suspended machine.
+/// A suspended machine refreshed too late (pizauth#47).
 #[test]
 fn an_hour_that_nobody_saw_go_by_is_caught_up_by_the_sweep() {
     virtual_time(7200, async |mut world| {

@@ -63,6 +63,7 @@ impl World {
         let settings = Settings {
             client_id: "client".into(),
             max_concurrent: 64,
+            timeline_keep: Duration::from_secs(30 * 24 * 3600),
             webhook: Some(WebhookSettings {
                 callback: CallbackTemplate::parse(CALLBACK).unwrap(),
                 scope: Scope::User,

@@ -69,7 +69,8 @@ impl Supervisor {
             }
             if self.shared.children.is_running(cell.id()) {
                 self.shared.children.nudge(cell.id());
-            } else {
+            } else if adopted == Adopted::NewGrant || !self.shared.children.is_parked(cell.id()) {
+                cell.set_quarantined(None);
                 self.start_connection(cell);
             }
         }
@@ -81,6 +82,6 @@ impl Supervisor {
         if new + changed + gone > 0 {
             info!(target: "supervisor", new, changed, gone; "connections changed in the database");
         }
-        // What no key opens is counted once, when it is loaded.
+        self.say_unreadable(changes.unreadable);
     }
 }

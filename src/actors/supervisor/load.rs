@@ -1,5 +1,7 @@
 //! Start-up: the connections read page by page, a child started for each.
 
+use std::sync::atomic::Ordering;
+
 use actix::fut::wrap_future;
 use actix::prelude::*;
 use log::{error, warn};
@@ -51,7 +53,7 @@ impl Supervisor {
             }
             row.facts.quarantined = None; // a new process is a new try
             let (cell, _) = registry.adopt(row, self.shared.services.adapters.jitter.draw());
-            if !self.shared.children.is_running(cell.id()) {
+            if !self.shared.children.is_running(cell.id()) && !self.shared.children.is_parked(cell.id()) {
                 self.start_connection(cell);
             }
         }
@@ -60,6 +62,7 @@ impl Supervisor {
             Some(next) => self.load_page(Some(next), ctx),
             None => {
                 self.phase = Phase::Working;
+                self.shared.started.store(true, Ordering::Relaxed);
                 let mut line = vec![("connections".to_owned(), registry.len().to_string())];
                 line.extend(self.counts().shown());
                 line.push(("database".into(), self.shared.services.adapters.store.backend().into()));

@@ -16,7 +16,7 @@ use serde_json::json;
 
 use super::Shared;
 use super::connection::ConnectionActor;
-use super::messages::{Fail, OfChild, Poll, StopWork};
+use super::messages::{Fail, OfChild, Poll};
 use super::supervision::{ChildEvent, Parent, start_child};
 use crate::domain::facts::Quarantined;
 use crate::domain::ids::ConnectionId;
@@ -25,11 +25,15 @@ use crate::domain::timeline::Kind;
 use crate::ports::Lock;
 use crate::registry::cell::Cell;
 use crate::registry::counters::Counted;
+use crate::services::timeline::forget_old;
 
 /// How often the keeper lock is looked after.
 const LOCK_EVERY: Duration = Duration::from_secs(2);
 /// How often the sweep proves that somebody wakes for every connection.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
+
+/// How often what is too old is deleted.
+const FORGET_EVERY: Duration = Duration::from_secs(3600);
 
 /// How far the supervisor has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +57,8 @@ pub struct Supervisor {
     last_counted: Counted,
     /// Said once.
     unreadable: HashSet<ConnectionId>,
-    standby_said: bool,
+    /// Who works, while we stand by.
+    holder: Option<String>,
 }
 
 impl Supervisor {
@@ -68,7 +73,7 @@ impl Supervisor {
             polling: false,
             last_counted: Counted::default(),
             unreadable: HashSet::new(),
-            standby_said: false,
+            holder: None,
         }
     }
 
@@ -105,6 +110,7 @@ impl Supervisor {
                         info!(target: "supervisor", refreshing_in:% = wait; "took over, tokens are served, refreshing begins when claims of others are dead");
                     }
                     self.phase = Phase::Loading;
+                    self.holder = None;
                     self.load(ctx);
                 }
             }
@@ -112,11 +118,22 @@ impl Supervisor {
                 self.shared.services.limiter.gate(true);
                 if self.phase != Phase::StandBy {
                     error!(target: "supervisor", holder; "the keeper lock is lost, no refresh is started");
-                } else if !std::mem::replace(&mut self.standby_said, true) {
+                } else if self.holder.replace(holder.clone()).as_ref() != Some(holder) {
                     info!(target: "supervisor", holder; "standing by, another keeper works");
                 }
             }
         }
+    }
+
+    fn forget_old(&self) {
+        if self.phase != Phase::Working {
+            return;
+        }
+        let services = self.shared.services.clone();
+        self.shared.services.io.spawn_loop(async move {
+            let adapters = &services.adapters;
+            forget_old(&*adapters.store, &*adapters.clock, services.settings.timeline_keep).await;
+        });
     }
 
     /// Starts the actor of a connection.
@@ -130,7 +147,7 @@ impl Supervisor {
         self.shared.children.started(id, address);
     }
 
-    fn of_child(&mut self, event: ChildEvent, ctx: &mut Context<Self>) {
+    fn of_child(&mut self, event: ChildEvent) {
         let services = self.shared.services.clone();
         let known = |key: &str| services.registry.get(&key.parse().ok()?);
         match event {
@@ -147,25 +164,25 @@ impl Supervisor {
             }
             ChildEvent::Quarantined { key, why } => {
                 let Some(cell) = known(&key) else { return };
-                self.quarantine(&cell, &why, ctx);
+                self.quarantine(&cell, &why);
             }
             ChildEvent::Lost { key } => {
                 if services.shutdown.is_requested() {
                     return;
                 }
-                error!(target: "supervisor", connection = &*key; "an actor was lost with its arbiter, starting it anew");
-                if let Some(cell) = known(&key) {
-                    self.start_connection(cell);
-                }
+                // Its arbiter is dead, and with it all its other children: the process cannot go on.
+                self.shared.fail(format!("connection {key} lost its arbiter"));
             }
         }
     }
 
-    fn quarantine(&self, cell: &Arc<Cell>, why: &str, ctx: &mut Context<Self>) {
+    fn quarantine(&self, cell: &Arc<Cell>, why: &str) {
         let services = &self.shared.services;
         services.counters().quarantines.add_one();
-        let parked = Quarantined { reason: why.into(), since: services.adapters.clock.now() };
-        let again = quarantine_delay(self.shared.children.parked(cell.id()), services.adapters.jitter.draw());
+        let now = services.adapters.clock.now();
+        let parked = Quarantined { reason: why.into(), since: now };
+        let jitter = services.adapters.jitter.draw();
+        let again = self.shared.children.park(cell.id(), now, |nth| quarantine_delay(nth, jitter));
         cell.set_quarantined(Some(parked.clone()));
         cell.set_wake_at(None);
         cell.status_to_show();
@@ -174,15 +191,10 @@ impl Supervisor {
         error!(target: &target, status = "quarantined", reason = why, retry_in:% = retry_in; "failed too often, parked");
         services.timeline.note(cell.id(), Kind::Quarantined, format!("quarantined after {why}"), json!({}));
         self.store_quarantine(cell.id().clone(), Some(parked));
-        let cell = cell.clone();
-        ctx.run_later(again, move |actor, _| actor.release(cell));
     }
 
     /// Tries a parked connection again.
     fn release(&self, cell: Arc<Cell>) {
-        if cell.is_deleted() || self.shared.children.is_running(cell.id()) {
-            return;
-        }
         cell.set_quarantined(None);
         self.store_quarantine(cell.id().clone(), None);
         self.shared.services.timeline.note(
@@ -225,6 +237,7 @@ impl Actor for Supervisor {
         ctx.run_interval(self.shared.settings.poll_every, Self::poll);
         ctx.run_interval(SWEEP_EVERY, |actor, _| actor.sweep());
         ctx.run_interval(self.shared.settings.status_every, |actor, _| actor.status_line());
+        ctx.run_interval(FORGET_EVERY, |actor, _| actor.forget_old());
     }
 }
 
@@ -237,8 +250,8 @@ impl Supervised for Supervisor {
 impl Handler<OfChild> for Supervisor {
     type Result = ();
 
-    fn handle(&mut self, OfChild(event): OfChild, ctx: &mut Self::Context) {
-        self.of_child(event, ctx);
+    fn handle(&mut self, OfChild(event): OfChild, _ctx: &mut Self::Context) {
+        self.of_child(event);
     }
 }
 
@@ -247,15 +260,6 @@ impl Handler<Poll> for Supervisor {
 
     fn handle(&mut self, _: Poll, ctx: &mut Self::Context) {
         self.poll(ctx);
-    }
-}
-
-impl Handler<StopWork> for Supervisor {
-    type Result = ();
-
-    fn handle(&mut self, _: StopWork, _ctx: &mut Self::Context) {
-        self.shared.services.stop();
-        info!(target: "supervisor", in_flight = self.shared.services.registry.in_flight.len(); "stopping, no new work");
     }
 }
 

@@ -46,7 +46,8 @@ impl Supervisor {
     pub(super) fn status_line(&mut self) {
         let services = &self.shared.services;
         if self.phase == Phase::StandBy {
-            info!(target: "supervisor", database = services.adapters.store.backend(); "standing by");
+            let holder = self.holder.as_deref().unwrap_or("not known yet");
+            info!(target: "supervisor", holder, database = services.adapters.store.backend(); "standing by");
             return;
         }
         let counts = self.counts();

@@ -17,6 +17,11 @@ impl Supervisor {
         }
         let services = &self.shared.services;
         let now = services.adapters.clock.now();
+        for id in self.shared.children.rested(now) {
+            if let Some(cell) = services.registry.get(&id) {
+                self.release(cell);
+            }
+        }
         let mut lost = 0_usize;
         for cell in services.registry.cells() {
             if cell.facts().quarantined.is_some() || !self.shared.children.is_running(cell.id()) {

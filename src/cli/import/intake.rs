@@ -113,7 +113,7 @@ impl<'a> Intake<'a> {
             match self.store.put(vec![grant], self.dry_run).await {
                 Ok(decided) => self.note(&[(number, id)], decided).await,
                 Err(StoreError::Refused(why)) => {
-                    self.refuse(number, format!("{id}: the database refused it: {why}"))
+                    self.refuse(number, format!("{id}: the database refused it: {why}"));
                 }
                 Err(other) => return Err(other),
             }

@@ -29,26 +29,33 @@ use super::global::Global;
 use super::{Done, open};
 use crate::ports::StoreError;
 
-/// Takes grants over from an application's table. It may be repeated: a grant that is known changes nothing.
-///
-/// One JSON object a line, or CSV with the same names in its header:
-///
-///   {"id":"user-42","access_token":"…","refresh_token":"…","expires_at":"2026-01-31T12:00:00Z"}
-///
-/// id             the application's own id for the user, 1 to 128 of A-Z a-z 0-9 . _ : @ -
-/// refresh_token  needed: the grant lives in it
-/// access_token, expires_at  without either of them the grant is refreshed as soon as the keeper runs
-/// expires_in     the access token's whole lifetime in seconds, 7200 where absent
-/// calendly_user, calendly_organization, scope  where the application knows them
-///
-/// A grant can have only one refresher: stop the job that refreshed these grants until now, then import, then run.
-///
-///   psql -c "copy (select id, access_token, refresh_token, expires_at from connections) to stdout csv header" app |
-///     calendly-keeper import - --format csv
-///
-/// Exit code 1 where a line was refused; the others are stored all the same.
+const HELP: &str = "\
+One JSON object a line, or CSV with the same names in its header:
+  {\"id\":\"user-42\",\"access_token\":\"…\",\"refresh_token\":\"…\",
+   \"expires_at\":\"2026-01-31T12:00:00Z\"}    (in the file without the line break)
+
+  id             the application's own id: 1 to 128 of A-Z a-z 0-9 . _ : @ -
+  refresh_token  needed: the grant lives in it
+  access_token   without it, or without expires_at, it is refreshed as soon as the keeper runs
+  expires_at     with a time zone; SQL's 2026-01-31 12:00:00+00 is fine, too
+  expires_in     the access token's whole lifetime in seconds, 7200 where absent
+  calendly_user, calendly_organization, scope    where the application knows them
+
+A line that was taken already changes nothing, and a stored grant gives way only to a
+refresh token that was never seen before with a later expires_at: an import may be
+repeated. A bad line is reported and stops nothing else; the exit code is then 1.
+
+A grant can have only one refresher: stop the job that refreshed these grants until now,
+then import, then run.
+
+Examples:
+  calendly-keeper import grants.jsonl --dry-run
+  psql app -c \"copy (select id, access_token, refresh_token, expires_at from connections)
+    to stdout csv header\" | calendly-keeper import - --format csv";
+
+/// What `import` takes.
 #[derive(Clone, Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_long_help = HELP)]
 pub struct Args {
     /// The file, or - for standard input
     #[arg(value_name = "FILE|-")]
@@ -78,7 +85,7 @@ pub enum Format {
 pub fn execute(args: &Args, global: &Global, out: &mut impl Write) -> anyhow::Result<Done> {
     let config = global.start()?;
     let (reader, total) = source(&args.file)?;
-    let opened = open::open(&config)?;
+    let opened = if args.dry_run { open::open_or_pretend(&config) } else { open::open(&config) }?;
     let mut intake =
         Intake::new(&*opened.store, config.calendly.client_id.as_deref(), opened.now(), args.dry_run);
     let mut progress = Progress::new(&*opened.clock, total);
@@ -88,7 +95,7 @@ pub fn execute(args: &Args, global: &Global, out: &mut impl Write) -> anyhow::Re
         Ok(()) => {}
         Err(Interrupted::Store(error)) => intake.report.stopped = Some(error.to_string()),
         Err(Interrupted::File(error)) => {
-            intake.report.stopped = Some(format!("the file cannot be read: {error}"))
+            intake.report.stopped = Some(format!("the file cannot be read: {error}"));
         }
         Err(Interrupted::Header(bad)) => return Err(Usage(format!("{}: {bad}", args.file)).into()),
     }

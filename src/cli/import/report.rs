@@ -145,7 +145,37 @@ mod tests {
         report.unknown_key("expire_at");
         let mut out = vec![];
         report.print("grants.jsonl", true, &mut out).unwrap();
-        insta::assert_snapshot!(String::from_utf8(out).unwrap(), @"");
+        insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r#"
+        dry run, nothing was stored: grants.jsonl, 15 lines
+          created           1
+          replaced          0
+          unchanged         0
+          older             1
+          refused          13
+
+        older:
+          line 20: what is stored ends later
+
+        refused:
+          line 2: has no id
+          line 3: has no id
+          line 4: has no id
+          line 5: has no id
+          line 6: has no id
+          line 7: has no id
+          line 8: has no id
+          line 9: has no id
+          line 10: has no id
+          line 11: has no id
+          … and 3 more
+
+        keys that mean nothing here (known are id, access_token, refresh_token, expires_at, expires_in, calendly_user, calendly_organization, scope):
+          "created_at" in 1 line
+          "expire_at" in 2 lines; did you mean expires_at?
+
+        A grant can have only one refresher. Stop the job that refreshed these grants until now, before
+        `calendly-keeper run` starts: whoever refreshes second ends the grant.
+        "#);
     }
 
     #[test]

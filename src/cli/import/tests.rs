@@ -78,7 +78,7 @@ fn a_second_import_changes_nothing_and_only_a_later_expiry_replaces() {
     let store = MemoryStore::new();
     let line =
         |token: &str, at: &str| format!(r#"{{"id":"a","refresh_token":"{token}","expires_at":"{at}"}}"#);
-    let mut run = |token, at| counts(&import(&store, Format::Jsonl, line(token, at).as_bytes(), false).0);
+    let run = |token, at| counts(&import(&store, Format::Jsonl, line(token, at).as_bytes(), false).0);
     assert_eq!(run("r1", "2026-01-31T12:00:00Z"), [1, 0, 0, 0, 0]);
     assert_eq!(run("r1", "2026-01-31T12:00:00Z"), [0, 0, 1, 0, 0]);
     assert_eq!(run("r2", "2026-01-31T11:00:00Z"), [0, 0, 0, 1, 0]);

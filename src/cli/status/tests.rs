@@ -49,14 +49,34 @@ fn shown(store: &MemoryStore, id: Option<&str>, json: bool) -> anyhow::Result<St
 fn all_connections_are_a_table_with_counts() {
     let store = store(2);
     block_on(store.pause(&"user-0001".parse().unwrap(), Some(now()))).unwrap();
-    insta::assert_snapshot!(shown(&store, None, false).unwrap(), @"");
+    insta::assert_snapshot!(shown(&store, None, false).unwrap(), @r"
+        ID         STATUS  REASON  TOKEN EXPIRES  WEBHOOK  SINCE
+        user-0000  active  -       unknown        unknown  2026-11-21T10:00:00Z
+        user-0001  paused  paused  in 1h41m       unknown  2026-11-24T10:00:00Z
+
+        connections=2 active=1 paused=1
+        ");
 }
 
 #[test]
 fn one_connection_is_shown_with_what_to_do() {
     let store = store(2);
     block_on(store.pause(&"user-0001".parse().unwrap(), Some(now()))).unwrap();
-    insta::assert_snapshot!(shown(&store, Some("user-0001"), false).unwrap(), @"");
+    insta::assert_snapshot!(shown(&store, Some("user-0001"), false).unwrap(), @r"
+        id             user-0001
+        status         paused since 2026-11-24T10:00:00Z
+        reason         paused
+        what to do     resume it when it is to work again
+        token expires  in 1h41m
+        refreshed at   -
+        generation     1
+        Calendly user  -
+        organization   -
+        scopes         -
+        webhook        unknown
+        verified at    -
+        subscription   -
+        ");
 }
 
 #[test]

@@ -46,7 +46,7 @@ fn create_where_none_is_ours() {
     assert_eq!(reconcile(&wanted(), &list), Verdict::Create { version: 0 });
 }
 
-/// PITFALLS 23 and 25: a disabled one is not counted as present, and is deleted only after its successor exists.
+/// A disabled one counted as present (Calendly community 548); deleted before its successor was refused (PostHog#77463).
 #[test]
 fn replace_a_disabled_one_under_the_next_version() {
     let mut disabled = found("s1", "https://app.example/hook?v=4", 1);
@@ -67,7 +67,7 @@ fn replace_a_drifted_one_and_say_how_it_drifted() {
     );
 }
 
-/// PITFALLS 24: duplicates handle each event twice.
+/// Duplicates handle each event twice (activepieces#14764).
 #[test]
 fn of_duplicates_the_oldest_right_one_stays() {
     let mut disabled = found("s0", URL, 30);

@@ -9,6 +9,7 @@ use super::{Ended, Guard, Rotation};
 use crate::domain::ids::{ClaimId, Generation, GrantId};
 use crate::domain::rotation::{ClaimRequest, Release};
 use crate::domain::secrets::RefreshToken;
+use crate::ports::Moment;
 use crate::services::system_fault::Kind as Fault;
 
 /// A claim of ours and what it gave.
@@ -18,8 +19,8 @@ pub(super) struct Held {
     pub(super) generation: Generation,
     pub(super) refresh_token: RefreshToken,
     pub(super) unknown_since: Option<DateTime<Utc>>,
-    /// Boot time from just before the claim was sent.
-    pub(super) claimed_at: Duration,
+    /// From just before the claim was sent.
+    pub(super) claimed_at: Moment,
 }
 
 /// Whether an attempt may have consumed the token.
@@ -50,7 +51,7 @@ pub(super) async fn claim(rotation: &Rotation) -> Result<Held, Ended> {
         return Err(rotation.retry_in(wait));
     }
     let claim_id = ClaimId::new(Uuid::new_v4());
-    let claimed_at = clock.boot();
+    let claimed_at = Moment::of(&**clock);
     let request = ClaimRequest {
         id: rotation.id(),
         grant_id: guard.0,

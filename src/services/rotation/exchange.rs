@@ -31,7 +31,7 @@ pub(super) enum Answered {
 pub(super) async fn exchange(rotation: &Rotation, held: &Held) -> Answered {
     let services = &rotation.services;
     let clock = &services.adapters.clock;
-    if clock.boot().saturating_sub(held.claimed_at) >= CLAIM_FRESH {
+    if held.claimed_at.age(&**clock) >= CLAIM_FRESH {
         return Answered::Ended(
             give_up(rotation, held, Consumed::No, Duration::ZERO, "claim_too_old", None).await,
         );

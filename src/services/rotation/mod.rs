@@ -88,6 +88,7 @@ impl Rotation {
 
     async fn keep(&self, held: Held, commit: Commit, oddities: Vec<&'static str>) -> Ended {
         let services = &self.services;
+        let kept = commit::keep(self, &commit).await; // before anything about the answer is judged
         for oddity in oddities {
             services.timeline.note(self.id(), Kind::OddAnswer, oddity, json!({}));
         }
@@ -96,7 +97,7 @@ impl Rotation {
             let text = "the answer's owner is another user, the tokens are kept but not served";
             services.timeline.note(self.id(), Kind::OddAnswer, text, json!({ "owner": owner }));
         }
-        if !commit::keep(self, &commit).await {
+        if !kept {
             services.counters().superseded.add_one();
             commit::give_back(self, held, commit).await;
             return Ended::MovedOn;

@@ -28,10 +28,13 @@ const LATER: Duration = Duration::from_secs(30);
 /// How a verification ended.
 #[derive(Debug)]
 pub enum Verified {
-    /// Looked at, and repaired where needed; the facts say how it stands.
-    Done,
+    /// Looked at; the facts say how it stands.
+    Done {
+        /// Something was repaired: it is looked at once more soon.
+        repaired: bool,
+    },
     /// Calendly refused a token that should live: refresh it, then again.
-    Rejected(Arc<Cell>),
+    Rejected,
     /// No connection of the group has a token to ask with: after the refresh again.
     NoToken,
     /// Nothing is concluded; again after this.
@@ -49,7 +52,7 @@ enum Stop {
 pub async fn verify(services: &Services, members: &[Arc<Cell>]) -> Verified {
     let Some(webhook) = &services.settings.webhook else {
         report::state(services, members, WebhookState::Off, None).await;
-        return Verified::Done;
+        return Verified::Done { repaired: false };
     };
     let now = services.adapters.clock.now();
     let mut unavailable = None;
@@ -58,9 +61,9 @@ pub async fn verify(services: &Services, members: &[Arc<Cell>]) -> Verified {
         let rate_key = asker.read(|c| c.user.clone()).unwrap_or_else(|| asker.id().as_str().into());
         let visit = Visit { services, webhook, asker, living: &living, rate_key };
         match visit.look(members).await {
-            Ok(()) => {
+            Ok(repaired) => {
                 asker.accepted();
-                return Verified::Done;
+                return Verified::Done { repaired };
             }
             Err(Stop::Later(after)) => return Verified::Later(after),
             Err(Stop::Rejected) => {
@@ -68,7 +71,7 @@ pub async fn verify(services: &Services, members: &[Arc<Cell>]) -> Verified {
                 if renewed || !asker.reject(living.generation, now) {
                     return Verified::Later(Duration::from_secs(1));
                 }
-                return Verified::Rejected(asker.clone());
+                return Verified::Rejected;
             }
             // Another admin's token may do where one was demoted.
             Err(Stop::Unavailable(reason)) => unavailable = Some(reason),
@@ -77,7 +80,7 @@ pub async fn verify(services: &Services, members: &[Arc<Cell>]) -> Verified {
     match unavailable {
         Some(reason) => {
             report::unavailable(services, members, reason).await;
-            Verified::Done
+            Verified::Done { repaired: false }
         }
         None => Verified::NoToken,
     }
@@ -94,7 +97,8 @@ struct Visit<'a> {
 }
 
 impl Visit<'_> {
-    async fn look(&self, members: &[Arc<Cell>]) -> Result<(), Stop> {
+    /// True where something was repaired.
+    async fn look(&self, members: &[Arc<Cell>]) -> Result<bool, Stop> {
         let owner = self.owner().await?;
         let scope = self.asker.read(|c| c.scope.clone());
         let missing = missing_for_webhooks(scope.as_deref(), self.webhook.events.iter().map(String::as_str));
@@ -103,6 +107,7 @@ impl Visit<'_> {
         }
         let subscriptions = &self.services.adapters.subscriptions;
         let mut listed = subscriptions.list(self.caller(), &owner).await.map_err(stop)?;
+        let mut repaired = false;
         for (callback, cells) in group::by_callback(self.webhook, &owner, members) {
             let record = self
                 .services
@@ -118,13 +123,13 @@ impl Visit<'_> {
                     Err(error) => return Err(stop(error)),
                 }
             }
-            repair::repair(self, &owner, callback, &listed, record, &cells).await?;
+            repaired |= repair::repair(self, &owner, callback, &listed, record, &cells).await?;
         }
         for uri in to_retire(&listed, &self.webhook.retire_urls) {
             subscriptions.delete(self.caller(), &uri).await.map_err(stop)?;
             report::retired(self.services, members, &uri);
         }
-        Ok(())
+        Ok(repaired)
     }
 
     /// Whose subscription it is; asks Calendly where the grant did not say.

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use log::warn;
 
 use super::{Stop, Visit, named, report, stop, store};
+use crate::domain::facts::WebhookState;
 use crate::domain::subscription::callback::CallbackUrl;
 use crate::domain::subscription::gap::{deliveries_failing, gap_from};
 use crate::domain::subscription::reconcile::{Verdict, Wanted, Wrong, reconcile};
@@ -17,7 +18,7 @@ use crate::registry::cell::Cell;
 /// A 409 whose twin cannot be seen is got round by another version of the URL, this often.
 const VERSIONS_TRIED: u32 = 5;
 
-/// Brings one callback URL's subscription into order.
+/// Brings one callback URL's subscription into order; true where it was not.
 pub(super) async fn repair(
     visit: &Visit<'_>,
     owner: &Owner,
@@ -25,7 +26,7 @@ pub(super) async fn repair(
     listed: &[Found],
     record: Option<Recorded>,
     cells: &[Arc<Cell>],
-) -> Result<(), Stop> {
+) -> Result<bool, Stop> {
     let services = visit.services;
     let events: BTreeSet<String> = visit.webhook.events.clone();
     let wanted = Wanted { callback, events, scope: visit.webhook.scope };
@@ -38,6 +39,7 @@ pub(super) async fn repair(
             }
             keep(visit, owner, &wanted, uri.clone(), retry).await?;
             report::found(services, cells, &uri, wanted.events.len()).await;
+            return Ok(false);
         }
         Verdict::DeleteDuplicates { keep: uri, delete } => {
             let retry = found(&uri).and_then(|found| found.retry_started_at);
@@ -46,13 +48,21 @@ pub(super) async fn repair(
             report::duplicates(services, cells, &uri, &delete).await;
         }
         Verdict::Create { version } => {
-            let made = create(visit, owner, &wanted, version).await?;
+            let made = match create(visit, owner, &wanted, version).await {
+                Ok(made) => made,
+                Err(stop) => return Err(left(visit, cells, WebhookState::Missing, "missing", stop).await),
+            };
             keep(visit, owner, &wanted, made.uri.clone(), made.retry_started_at).await?;
             let from = gap(record.as_ref(), cells, None);
             report::created(services, cells, &made.uri, from).await;
         }
         Verdict::Replace { version, old, reason } => {
-            let made = create(visit, owner, &wanted, version).await?;
+            let state =
+                if reason == Wrong::Disabled { WebhookState::Disabled } else { WebhookState::Drifted };
+            let made = match create(visit, owner, &wanted, version).await {
+                Ok(made) => made,
+                Err(stop) => return Err(left(visit, cells, state, reason.reason(), stop).await),
+            };
             keep(visit, owner, &wanted, made.uri.clone(), made.retry_started_at).await?;
             delete_all(visit, &old).await;
             let disabled = (reason == Wrong::Disabled)
@@ -65,7 +75,13 @@ pub(super) async fn repair(
             return Err(Stop::Later(visit.webhook.verify_every));
         }
     }
-    Ok(())
+    Ok(true)
+}
+
+/// The repair failed: the facts say how the subscription was left.
+async fn left(visit: &Visit<'_>, cells: &[Arc<Cell>], state: WebhookState, reason: &str, stop: Stop) -> Stop {
+    report::state(visit.services, cells, state, Some(reason)).await;
+    stop
 }
 
 async fn create(visit: &Visit<'_>, owner: &Owner, wanted: &Wanted, version: u32) -> Result<Found, Stop> {

@@ -81,6 +81,9 @@ macro_rules! granted {
                 c::unknown_since.eq(None::<i64>),
                 c::attempts.eq(0),
                 c::next_attempt_at.eq(None::<i64>),
+                // A tombstone has no webhook fact of its own.
+                c::webhook_since.eq(diesel::dsl::case_when(c::deleted_at.is_null(), c::webhook_since)
+                    .otherwise(excluded(c::webhook_since))),
                 c::deleted_at.eq(None::<i64>),
             ),
         )

@@ -8,9 +8,10 @@ use diesel::prelude::{ExpressionMethods as _, QueryDsl as _, QueryResult};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use futures_util::future::try_join_all;
 
-use self::statements::{LockSession, claim, commit};
+use self::statements::{claim, commit};
 use super::granted;
 use crate::store::batch::{Done, Op};
+use crate::store::lock::MayClaim;
 use crate::store::row::{EntryRow, FingerprintRow, GrantRow};
 use crate::store::schema::{connections::dsl as c, fingerprints::dsl as f, timeline};
 
@@ -74,11 +75,7 @@ pub(crate) async fn write_entries(db: &mut Conn, entries: Vec<EntryRow>) -> Quer
 }
 
 /// All of a batch or nothing. The ids in it are distinct and in order.
-pub(crate) async fn batch(
-    db: &mut Conn,
-    ops: Arc<[Op]>,
-    lock: Option<LockSession>,
-) -> QueryResult<Vec<Done>> {
+pub(crate) async fn batch(db: &mut Conn, ops: Arc<[Op]>, lock: MayClaim) -> QueryResult<Vec<Done>> {
     let (mut claims, mut commits, mut releases, mut refusals) = (vec![], vec![], vec![], vec![]);
     for op in ops.iter() {
         match op {

@@ -39,7 +39,7 @@ pub(crate) async fn write_grants(
     let write = move |db: &mut SqliteConnection| {
         for row in rows {
             let insert = diesel::insert_into(c::connections).values(row);
-            insert.on_conflict(c::id).do_update().set(granted!()).execute(db)?;
+            Keep(insert.on_conflict(c::id).do_update().set(granted!())).execute(db)?;
         }
         for row in fingerprints {
             diesel::insert_into(f::fingerprints).values(row).execute(db)?;
@@ -60,16 +60,17 @@ pub(crate) async fn write_entries(db: &mut Conn, entries: Vec<EntryRow>) -> Quer
     db.spawn_blocking(write).await
 }
 
-/// All of a batch or nothing: one transaction, one write to the disk.
-pub(crate) async fn batch(db: &mut Conn, ops: Arc<[Op]>) -> QueryResult<Vec<Done>> {
+/// All of a batch or nothing: one transaction, one write to the disk. Without the keeper lock nothing is claimed.
+pub(crate) async fn batch(db: &mut Conn, ops: Arc<[Op]>, may_claim: bool) -> QueryResult<Vec<Done>> {
     db.spawn_blocking(move |db| {
-        db.immediate_transaction(|db| ops.iter().map(|op| one(db, op)).collect::<QueryResult<Vec<_>>>())
+        db.immediate_transaction(|db| ops.iter().map(|op| one(db, op, may_claim)).collect::<QueryResult<_>>())
     })
     .await
 }
 
-fn one(db: &mut SqliteConnection, op: &Op) -> QueryResult<Done> {
+fn one(db: &mut SqliteConnection, op: &Op, may_claim: bool) -> QueryResult<Done> {
     match op {
+        Op::Claim(_) if !may_claim => Ok(Done::Nothing),
         Op::Claim(row) => Ok(claim(db, row)?.map_or(Done::Nothing, Done::Claimed)),
         Op::Commit(row) => commit(db, row).map(Done::from_rows),
         Op::Release(row) => db.execute_returning_count(&queries::rotation::release(row)).map(Done::from_rows),

@@ -1,13 +1,12 @@
-//! `keeper.lock` in the data directory: one running keeper at a time, whatever database it uses.
+//! A lock file: `keeper.lock` in the data directory, and for SQLite one beside the database.
 
+use std::ffi::OsStr;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
-
-const NAME: &str = "keeper.lock";
 
 /// Held as long as this lives, and no longer than the process.
 pub(crate) struct FileLock {
@@ -24,10 +23,10 @@ pub(crate) enum Attempt {
 }
 
 impl FileLock {
-    /// Tries to take the lock of a data directory. `now` is written into it for others to read.
-    pub(crate) fn take(data_dir: &Path, now: DateTime<Utc>) -> std::io::Result<Attempt> {
+    /// Tries to take the lock of that name in a directory. `now` is written into it for others to read.
+    pub(crate) fn take(directory: &Path, name: &OsStr, now: DateTime<Utc>) -> std::io::Result<Attempt> {
         // Two ways to one directory must lead to one file.
-        let path = data_dir.canonicalize()?.join(NAME);
+        let path = directory.canonicalize()?.join(name);
         let mut file = open(&path)?;
         match file.try_lock() {
             Ok(()) => {}
@@ -65,8 +64,11 @@ fn open(path: &Path) -> std::io::Result<File> {
 mod tests {
     use super::*;
 
+    const NAME: &str = "keeper.lock";
+
     fn take(data_dir: &Path) -> Attempt {
-        FileLock::take(data_dir, DateTime::from_timestamp(1_800_000_000, 0).unwrap()).unwrap()
+        FileLock::take(data_dir, OsStr::new(NAME), DateTime::from_timestamp(1_800_000_000, 0).unwrap())
+            .unwrap()
     }
 
     fn taken(attempt: Attempt) -> FileLock {

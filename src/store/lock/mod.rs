@@ -4,7 +4,8 @@ mod file;
 mod hold;
 mod postgres;
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,11 +22,24 @@ pub(super) struct KeeperLock {
     required: bool,
     data_dir: PathBuf,
     clock: Arc<dyn Clock>,
-    file: Mutex<Option<FileLock>>,
+    files: Mutex<Files>,
     database: Option<DatabaseLock>,
 }
 
+/// The lock files, directory and name, and those held: all or none.
+struct Files {
+    places: Vec<(PathBuf, OsString)>,
+    held: Vec<FileLock>,
+}
+
+impl Files {
+    fn are_held(&self) -> bool {
+        !self.held.is_empty() && self.held.iter().all(FileLock::is_in_place)
+    }
+}
+
 /// What a claim needs to know about the lock.
+#[derive(Clone, Copy)]
 pub(super) enum MayClaim {
     /// It is not held: no claim.
     No,
@@ -39,10 +53,16 @@ impl KeeperLock {
     pub(super) fn new(
         required: bool,
         data_dir: PathBuf,
+        sqlite: Option<&Path>,
         clock: Arc<dyn Clock>,
         database: Option<DatabaseLock>,
     ) -> Self {
-        Self { required, data_dir, clock, file: Mutex::new(None), database }
+        let mut places = vec![(data_dir.clone(), OsString::from("keeper.lock"))];
+        // Two data directories may name one SQLite file: then the lock beside it tells.
+        if let Some((folder, name)) = sqlite.and_then(beside) {
+            places.push((folder, name));
+        }
+        Self { required, data_dir, clock, files: Mutex::new(Files { places, held: vec![] }), database }
     }
 
     pub(super) fn may_claim(&self) -> MayClaim {
@@ -51,7 +71,7 @@ impl KeeperLock {
         }
         match &self.database {
             Some(database) => database.session().map_or(MayClaim::No, MayClaim::While),
-            None if self.file().is_some() => MayClaim::Yes,
+            None if !self.files().held.is_empty() => MayClaim::Yes,
             None => MayClaim::No,
         }
     }
@@ -74,30 +94,40 @@ impl KeeperLock {
         if let Some(database) = &self.database {
             database.unlock(clean).await?;
         }
-        drop(self.file().take());
+        self.files().held.clear();
         Ok(())
     }
 
-    /// Takes the file lock or looks whether it is still there; who else has it, where it is not ours.
+    /// Takes the file locks or looks whether they are still there; who else has one, where they are not ours.
     fn keep_file(&self) -> Result<Option<String>, StoreError> {
-        let mut file = self.file();
-        if file.as_ref().is_some_and(FileLock::is_in_place) {
+        let mut files = self.files();
+        if files.are_held() {
             return Ok(None);
         }
-        drop(file.take());
-        let unusable = |error: std::io::Error| {
-            StoreError::Unavailable(format!("the lock file in {}: {error}", self.data_dir.display()))
-        };
-        match FileLock::take(&self.data_dir, self.clock.now()).map_err(unusable)? {
-            Attempt::Taken(lock) => {
-                *file = Some(lock);
-                Ok(None)
+        files.held.clear();
+        let mut taken = vec![];
+        for (folder, name) in &files.places {
+            let unusable = |error: std::io::Error| {
+                StoreError::Unavailable(format!("the lock file in {}: {error}", folder.display()))
+            };
+            match FileLock::take(folder, name, self.clock.now()).map_err(unusable)? {
+                Attempt::Taken(lock) => taken.push(lock),
+                Attempt::Held(holder) => return Ok(Some(holder)),
             }
-            Attempt::Held(holder) => Ok(Some(holder)),
         }
+        files.held = taken;
+        Ok(None)
     }
 
-    fn file(&self) -> std::sync::MutexGuard<'_, Option<FileLock>> {
-        self.file.lock().unwrap_or_else(PoisonError::into_inner)
+    fn files(&self) -> std::sync::MutexGuard<'_, Files> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The lock beside a database file; links to one file lead to one lock.
+fn beside(file: &Path) -> Option<(PathBuf, OsString)> {
+    let file = file.canonicalize().ok()?;
+    let mut name = file.file_name()?.to_owned();
+    name.push(".lock");
+    Some((file.parent()?.to_owned(), name))
 }

@@ -62,9 +62,7 @@ impl DatabaseLock {
     pub(crate) async fn keep(&self) -> Result<Lock, StoreError> {
         let mut client = self.client.lock().await;
         let kept = tokio::time::timeout(PATIENCE, self.keep_on(&mut client)).await;
-        let kept = kept.unwrap_or_else(|_| {
-            Err(StoreError::Unavailable(format!("the lock's session is silent for {} s", PATIENCE.as_secs())))
-        });
+        let kept = kept.unwrap_or_else(|_| Err(silent()));
         if kept.is_err() {
             // Closing the session gives the lock up, should it be there still.
             *client = None;
@@ -109,6 +107,12 @@ impl DatabaseLock {
         let held = self.held();
         self.set_held(None);
         let (Some(client), Some(held)) = (client, held) else { return Ok(()) };
+        // Where it is not given up in time it goes with the session, which ends here.
+        let given_up = tokio::time::timeout(PATIENCE, self.give_up(&client, held, clean)).await;
+        given_up.unwrap_or_else(|_| Err(silent()))
+    }
+
+    async fn give_up(&self, client: &Client, held: Held, clean: bool) -> Result<(), StoreError> {
         // Who never was allowed to exchange leaves what the one before left.
         if held.completed {
             let sql = format!(
@@ -123,13 +127,25 @@ impl DatabaseLock {
     }
 
     async fn connect(&self) -> Result<Client, StoreError> {
-        let (client, connection) = self.config.connect(NoTls).await.map_err(lost)?;
-        // Ends with the client.
-        tokio::runtime::Handle::current().spawn(async move { drop(connection.await) });
+        let client = self.dial().await?;
         client
             .simple_query("SET synchronous_commit = on; SET statement_timeout = '10s'")
             .await
             .map_err(lost)?;
+        // A pooler in transaction mode lends the session that was free last: a second client gets ours, now idle.
+        let ours = see(&client).await?.session;
+        let other = self.dial().await?;
+        other.simple_query("BEGIN").await.map_err(lost)?;
+        if see(&other).await?.session == ours || see(&client).await?.session != ours {
+            return Err(pooler());
+        }
+        Ok(client)
+    }
+
+    async fn dial(&self) -> Result<Client, StoreError> {
+        let (client, connection) = self.config.connect(NoTls).await.map_err(lost)?;
+        // Ends with the client.
+        tokio::runtime::Handle::current().spawn(async move { drop(connection.await) });
         Ok(client)
     }
 
@@ -244,6 +260,10 @@ async fn one(client: &Client, sql: &str) -> Result<Option<SimpleQueryRow>, Store
 fn lost(error: tokio_postgres::Error) -> StoreError {
     let message = error.as_db_error().map_or_else(|| error.to_string(), |error| error.message().to_owned());
     StoreError::Unavailable(format!("the keeper lock: {message}"))
+}
+
+fn silent() -> StoreError {
+    StoreError::Unavailable(format!("the keeper lock: no answer for {} s", PATIENCE.as_secs()))
 }
 
 fn away(what: &str) -> StoreError {

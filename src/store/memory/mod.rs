@@ -247,6 +247,13 @@ impl Store for MemoryStore {
         Ok(entries.into_iter().map(|entry| Entry { at: stored(entry.at), ..entry }).collect())
     }
 
+    async fn forget_timeline(&self, before: DateTime<Utc>) -> Result<usize, StoreError> {
+        let timeline = &mut self.available()?.state.timeline;
+        let had = timeline.len();
+        timeline.retain(|entry| entry.at >= before);
+        Ok(had - timeline.len())
+    }
+
     async fn keep_lock(&self) -> Result<Lock, StoreError> {
         let inner = self.available()?;
         Ok(inner.state.lock.clone().unwrap_or(Lock::Ours { exchange_in: Duration::ZERO }))

@@ -22,3 +22,12 @@ pub(crate) async fn latest(db: &mut Conn, id: String, limit: i64) -> QueryResult
         .load(db)
         .await
 }
+
+/// Deletes those among the oldest `limit` entries that are from before then. Entries are written in the order of time,
+/// near enough: the primary key finds the oldest, and no other index is paid for at each write.
+pub(crate) async fn forget(db: &mut Conn, before: i64, limit: i64) -> QueryResult<usize> {
+    let oldest: Vec<(i64, i64)> =
+        t::timeline.select((t::id, t::at)).order(t::id).limit(limit).load(db).await?;
+    let ids: Vec<i64> = oldest.into_iter().filter(|(_, at)| *at < before).map(|(id, _)| id).collect();
+    diesel::delete(t::timeline.filter(t::id.eq_any(ids))).execute(db).await
+}

@@ -12,7 +12,7 @@ use diesel_async::RunQueryDsl as _;
 use super::Conn;
 use crate::store::backend::Keep;
 use crate::store::batch::Done;
-use crate::store::lock::KEEPER_LOCK;
+use crate::store::lock::{KEEPER_LOCK, MayClaim};
 use crate::store::row::{ClaimRow, ClaimedRow, CommitRow};
 
 /// What came of each row; one that is not in it was not changed.
@@ -104,13 +104,13 @@ struct KeptById {
     id: String,
 }
 
-/// Without `lock` nobody needs to hold the keeper lock.
-pub(crate) async fn claim(
-    db: &mut Conn,
-    rows: &[&ClaimRow],
-    lock: Option<LockSession>,
-) -> QueryResult<DoneById> {
+pub(crate) async fn claim(db: &mut Conn, rows: &[&ClaimRow], lock: MayClaim) -> QueryResult<DoneById> {
     let Some(first) = rows.first() else { return Ok(DoneById::new()) };
+    let session = match lock {
+        MayClaim::No => return Ok(DoneById::new()),
+        MayClaim::Yes => None,
+        MayClaim::While(session) => Some(session),
+    };
     let (class, object) = KEEPER_LOCK;
     let claim = diesel::sql_query(CLAIM)
         .bind::<Array<Text>, _>(column(rows, |row| &row.id))
@@ -119,11 +119,11 @@ pub(crate) async fn claim(
         .bind::<Array<Text>, _>(column(rows, |row| &row.claim_id))
         .bind::<Array<Nullable<Text>>, _>(column(rows, |row| &row.seize))
         .bind::<Text, _>(&first.holder)
-        .bind::<Bool, _>(lock.is_none())
+        .bind::<Bool, _>(session.is_none())
         .bind::<BigInt, _>(i64::from(class))
         .bind::<BigInt, _>(i64::from(object))
-        .bind::<Integer, _>(lock.map_or(0, |lock| lock.pid))
-        .bind::<BigInt, _>(lock.map_or(0, |lock| lock.started));
+        .bind::<Integer, _>(session.map_or(0, |session| session.pid))
+        .bind::<BigInt, _>(session.map_or(0, |session| session.started));
     let claimed: Vec<ClaimedById> = Keep(claim).load(db).await?;
     let done = |row: ClaimedById| {
         let ClaimedById { id, refresh_token, client_id, unknown_since } = row;

@@ -1,0 +1,122 @@
+//! The store's one suite: every test runs in memory, on SQLite and on PostgreSQL. What only a database can do runs on
+//! both databases, what only one can do stands in its own module.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test starts tasks of its own, and what it did not expect fails it"
+)]
+
+#[path = "store/databases.rs"]
+mod databases;
+#[path = "store/facts.rs"]
+mod facts;
+#[path = "store/fixture.rs"]
+mod fixture;
+#[path = "store/given.rs"]
+mod given;
+#[path = "store/grants.rs"]
+mod grants;
+#[path = "store/locks.rs"]
+mod locks;
+#[path = "store/postgres_only.rs"]
+mod postgres_only;
+#[path = "store/rates.rs"]
+mod rates;
+#[path = "store/rotation.rs"]
+mod rotation;
+#[path = "store/sqlite_only.rs"]
+mod sqlite_only;
+mod support;
+
+use fixture::{Backend, run};
+
+macro_rules! suite {
+    (everywhere { $($module:ident::$name:ident,)* } databases { $($sql_module:ident::$sql_name:ident,)* }) => {
+        mod memory {
+            $(#[test] fn $name() { super::run(super::Backend::Memory, super::$module::$name); })*
+        }
+        mod sqlite {
+            $(#[test] fn $name() { super::run(super::Backend::Sqlite, super::$module::$name); })*
+            $(#[test] fn $sql_name() { super::run(super::Backend::Sqlite, super::$sql_module::$sql_name); })*
+        }
+        mod postgres {
+            $(
+                #[test]
+                #[cfg_attr(not(has_postgres), ignore = "PostgreSQL's server binaries were not found; install Debian's postgresql")]
+                fn $name() { super::run(super::Backend::Postgres, super::$module::$name); }
+            )*
+            $(
+                #[test]
+                #[cfg_attr(not(has_postgres), ignore = "PostgreSQL's server binaries were not found; install Debian's postgresql")]
+                fn $sql_name() { super::run(super::Backend::Postgres, super::$sql_module::$sql_name); }
+            )*
+        }
+    };
+}
+
+suite! {
+    everywhere {
+    grants::a_grant_is_read_back_as_it_was_given,
+    grants::an_id_that_was_never_given_is_nobody,
+    grants::a_known_token_changes_nothing_even_after_use,
+    grants::a_token_of_another_connection_is_refused,
+    grants::of_two_lines_with_one_token_the_first_has_it,
+    grants::lines_of_a_batch_see_those_before_them,
+    grants::a_dry_run_answers_and_writes_nothing,
+    grants::a_stored_grant_gives_way_only_to_a_later_expiry,
+    grants::a_new_grant_clears_what_the_old_one_left_but_not_the_pause,
+    grants::who_is_not_said_to_be_another_stays_the_same_user,
+    grants::generations_go_on_over_a_deletion,
+    grants::after_a_deletion_only_the_last_token_may_come_back,
+    grants::a_deletion_erases_and_is_done_once,
+    grants::pages_come_in_order_and_end,
+    grants::grants_deletions_and_pauses_move_the_marker_and_rotations_do_not,
+    grants::changes_come_in_portions,
+    grants::a_poller_misses_no_change_under_load,
+    grants::a_nul_in_a_grant_is_refused_by_name,
+    rotation::a_claim_hands_out_the_token_and_shows_in_the_row,
+    rotation::a_claim_is_guarded_by_every_fact,
+    rotation::one_of_32_claimers_wins,
+    rotation::a_seized_claim_leaves_doubt_behind,
+    rotation::a_released_claim_keeps_the_oldest_doubt,
+    rotation::a_claim_is_released_by_its_own_id_alone,
+    rotation::a_commit_writes_the_whole_pair_and_ends_the_claim,
+    rotation::a_commit_without_a_refresh_token_keeps_the_old_one,
+    rotation::a_commit_needs_no_claim_and_may_be_generations_ahead,
+    rotation::a_commit_told_twice_is_kept_once,
+    rotation::an_older_commit_changes_nothing_and_learns_what_is_stored,
+    rotation::a_commit_of_a_replaced_grant_changes_nothing,
+    rotation::a_commit_of_a_deleted_grant_changes_nothing,
+    rotation::a_commit_of_a_grant_deleted_and_given_anew_changes_nothing,
+    rotation::a_pause_in_mid_rotation_stays,
+    rotation::a_commit_brings_a_refused_grant_back_to_life,
+    rotation::a_late_refusal_harms_no_newer_pair,
+    rotation::a_refused_grant_is_not_claimed_until_a_new_one_comes,
+    rotation::a_rotated_token_is_remembered_under_its_connection,
+    rotation::a_pair_with_a_token_known_elsewhere_is_kept_all_the_same,
+    rotation::one_bad_row_among_fifty_harms_nobody,
+    rotation::a_commit_survives_the_caller_that_goes_away,
+    rotation::a_nul_in_an_answer_costs_no_pair,
+    facts::a_webhook_fact_is_saved_for_all_and_touched_by_no_rotation,
+    facts::a_user_is_learned_once,
+    facts::a_quarantine_comes_and_goes,
+    facts::a_subscription_is_recorded_by_owner_and_callback,
+    facts::the_timeline_is_newest_first,
+    facts::old_entries_of_the_timeline_are_forgotten_and_new_ones_are_not,
+    facts::a_gap_told_twice_is_no_error,
+    }
+    databases {
+    databases::everything_is_there_after_a_restart,
+    databases::another_key_is_refused_and_changes_nothing,
+    databases::a_second_key_opens_what_the_first_sealed,
+    databases::a_token_moved_to_another_row_does_not_open,
+    databases::one_unreadable_row_hides_no_other,
+    databases::a_database_of_a_newer_version_is_refused,
+    databases::ten_that_open_at_once_share_one_database,
+    databases::people_can_read_the_times,
+    databases::a_gap_told_twice_is_one_row,
+    locks::nothing_is_claimed_without_the_keeper_lock,
+    }
+}
