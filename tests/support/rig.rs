@@ -45,6 +45,7 @@ pub(crate) fn rig(simulator: &Simulator, home: &Path, verify_every: Duration) ->
     let settings = Settings {
         client_id: simulator.client_id().into(),
         max_concurrent: 64,
+        timeline_keep: Duration::from_secs(90 * 24 * 3600),
         webhook: Some(WebhookSettings {
             callback: CallbackTemplate::parse(CALLBACK).unwrap(),
             scope: Scope::User,
