@@ -5,7 +5,9 @@
 #![allow(
     clippy::disallowed_methods,
     clippy::print_stderr,
-    reason = "a test on real time that prints its figures"
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test on real time that prints its figures; what cannot be set up fails it"
 )]
 
 mod support;
