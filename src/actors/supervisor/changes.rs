@@ -49,6 +49,7 @@ impl Supervisor {
         let registry = &self.shared.services.registry;
         self.marker = changes.marker;
         let (mut new, mut changed) = (0, 0);
+        let mut cells = Vec::with_capacity(changes.present.len());
         for mut row in changes.present {
             if !registry.ownership.includes(&row.id) {
                 continue;
@@ -71,9 +72,11 @@ impl Supervisor {
                 self.shared.children.nudge(cell.id());
             } else if adopted == Adopted::NewGrant || !self.shared.children.is_parked(cell.id()) {
                 cell.set_quarantined(None);
-                self.start_connection(cell);
+                self.start_connection(cell.clone());
             }
+            cells.push(cell);
         }
+        self.say_webhooks_are_off(cells);
         let gone = changes.gone.len();
         for id in changes.gone {
             registry.remove(&id);
