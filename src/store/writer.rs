@@ -21,6 +21,9 @@ const HOPELESS: usize = 3;
 
 /// Carries a batch out, wholly or not at all. Ids in it are distinct and in order.
 pub(super) trait Executor: Send + Sync + 'static {
+    /// Whether operations of different kinds share a transaction without costing it round trips.
+    fn mixes(&self) -> bool;
+
     /// One answer an operation, in their order.
     fn execute(&self, ops: Arc<[Op]>) -> impl Future<Output = Result<Vec<Done>, Failure>> + Send;
 }
@@ -105,10 +108,18 @@ impl<E: Executor> Task<E> {
 
     /// One statement changes a row once, so a second operation on the same id waits for the next batch.
     fn take_batch(&mut self) -> Vec<Job> {
-        self.waiting.make_contiguous().sort_by(|a, b| a.op.id().cmp(b.op.id()));
-        let mut batch: Vec<Job> = Vec::with_capacity(self.waiting.len());
-        let mut later = VecDeque::new();
-        for job in self.waiting.drain(..) {
+        let kind = match self.waiting.front() {
+            Some(first) if !self.executor.mixes() => Some(std::mem::discriminant(&first.op)),
+            _ => None,
+        };
+        let (now, mut later): (VecDeque<Job>, VecDeque<Job>) = self
+            .waiting
+            .drain(..)
+            .partition(|job| kind.is_none_or(|kind| kind == std::mem::discriminant(&job.op)));
+        let mut now = Vec::from(now);
+        now.sort_by(|a, b| a.op.id().cmp(b.op.id()));
+        let mut batch: Vec<Job> = Vec::with_capacity(now.len());
+        for job in now {
             match batch.last() {
                 Some(last) if last.op.id() == job.op.id() => later.push_back(job),
                 _ => batch.push(job),

@@ -5,15 +5,20 @@ use std::sync::Mutex;
 use futures_util::future::join_all;
 
 use super::*;
-use crate::store::row::ReleaseRow;
+use crate::store::row::{RefuseRow, ReleaseRow};
 
 /// Refuses one id, loses the connection at another, and remembers every batch.
 #[derive(Default)]
 struct Fake {
+    by_kind: bool,
     batches: Mutex<Vec<Vec<String>>>,
 }
 
 impl Executor for Arc<Fake> {
+    fn mixes(&self) -> bool {
+        !self.by_kind
+    }
+
     async fn execute(&self, ops: Arc<[Op]>) -> Result<Vec<Done>, Failure> {
         let ids: Vec<String> = ops.iter().map(|op| op.id().to_owned()).collect();
         self.batches.lock().unwrap().push(ids.clone());
@@ -54,6 +59,25 @@ async fn what_is_ready_at_once_is_one_batch_in_the_order_of_ids() {
     let (answers, batches) = write(&["c", "a", "b"]).await;
     assert!(answers.iter().all(Result::is_ok));
     assert_eq!(batches, [["a", "b", "c"]]);
+}
+
+#[tokio::test]
+async fn where_kinds_do_not_mix_each_is_a_batch_and_the_longest_waiting_goes_first() {
+    let fake = Arc::new(Fake { by_kind: true, ..Fake::default() });
+    let writer = Writer::start(&Handle::current(), Arc::clone(&fake));
+    let refuse = |id: &str| {
+        Op::Refuse(RefuseRow {
+            id: id.into(),
+            grant_id: String::new(),
+            generation: 1,
+            reason: "revoked",
+            at: 0,
+        })
+    };
+    let ops = [op("c"), refuse("a"), op("b"), refuse("d")];
+    let answers = join_all(ops.map(|op| writer.write(op))).await;
+    assert!(answers.iter().all(Result::is_ok));
+    assert_eq!(*fake.batches.lock().unwrap(), [["b", "c"], ["a", "d"]]);
 }
 
 #[tokio::test]

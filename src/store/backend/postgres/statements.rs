@@ -1,7 +1,8 @@
 //! Claims and commits of a whole batch, each as one statement over arrays.
 //!
 //! Two batches that lock the same rows in different orders would wait for each other for ever, so `locked` takes the
-//! locks in the order of the ids before anything is changed.
+//! locks in the order of the ids before anything is changed. It hands the rows on: joined to `v` a second time, each of
+//! a batch would be compared with each other.
 
 use std::collections::HashMap;
 
@@ -24,14 +25,14 @@ const CLAIM: &str = "\
 WITH v AS (
     SELECT * FROM unnest($1, $2, $3, $4, $5) AS v(id, grant_id, generation, claim_id, seize)
 ), locked AS (
-    SELECT id FROM connections WHERE id = ANY($1) ORDER BY id FOR UPDATE
+    SELECT v.* FROM v JOIN connections AS l USING (id) ORDER BY id FOR UPDATE OF l
 ), clock AS MATERIALIZED (
     SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now
 )
 UPDATE connections AS c
 SET unknown_since = coalesce(c.unknown_since, c.claim_at),
     claim_id = v.claim_id, claim_holder = $6, claim_at = clock.now
-FROM v JOIN locked USING (id) CROSS JOIN clock
+FROM locked AS v CROSS JOIN clock
 WHERE c.id = v.id AND c.grant_id = v.grant_id AND c.generation = v.generation
     AND c.deleted_at IS NULL AND c.refused_reason IS NULL AND c.paused_since IS NULL
     AND (c.claim_id IS NULL
@@ -50,7 +51,7 @@ WITH v AS (
         AS v(id, grant_id, generation, access_token, refresh_token, fingerprint, expires_at, lifetime,
             scope, calendly_user, calendly_organization, foreign_owner, not_before)
 ), locked AS (
-    SELECT id FROM connections WHERE id = ANY($1) ORDER BY id FOR UPDATE
+    SELECT v.* FROM v JOIN connections AS l USING (id) ORDER BY id FOR UPDATE OF l
 ), kept AS (
     UPDATE connections AS c
     SET generation = v.generation,
@@ -66,7 +67,7 @@ WITH v AS (
         refused_reason = NULL, refused_since = NULL,
         claim_id = NULL, claim_holder = NULL, claim_at = NULL,
         unknown_since = NULL, attempts = 0, next_attempt_at = v.not_before
-    FROM v JOIN locked USING (id)
+    FROM locked AS v
     WHERE c.id = v.id AND c.grant_id = v.grant_id AND c.generation < v.generation AND c.deleted_at IS NULL
     RETURNING c.id, v.fingerprint
 ), remembered AS (
