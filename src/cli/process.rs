@@ -72,7 +72,10 @@ async fn stop(keeper: &Keeper) -> Result<()> {
         }
     };
     services.timeline.flush(FLUSH).await;
-    if let Err(error) = services.adapters.store.unlock(left == 0).await {
+    // What is left still runs: then the lock ends with the process, not before.
+    if left == 0
+        && let Err(error) = services.adapters.store.unlock(true).await
+    {
         warn!(target: "supervisor", error:% = error; "the keeper lock could not be given up in order");
     }
     if left > 0 {

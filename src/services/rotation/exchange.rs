@@ -31,14 +31,12 @@ pub(super) enum Answered {
 pub(super) async fn exchange(rotation: &Rotation, held: &Held) -> Answered {
     let services = &rotation.services;
     let clock = &services.adapters.clock;
-    if held.claimed_at.age(&**clock) >= CLAIM_FRESH {
-        return Answered::Ended(
-            give_up(rotation, held, Consumed::No, Duration::ZERO, "claim_too_old", None).await,
-        );
-    }
-    let sent_at = clock.now();
     let attempts = rotation.cell.read(|c| c.attempts);
     let backoff = RETRY.delay(attempts + 1, rotation.draw());
+    if held.claimed_at.age(&**clock) >= CLAIM_FRESH {
+        return Answered::Ended(give_up(rotation, held, Consumed::No, backoff, "claim_too_old", None).await);
+    }
+    let sent_at = clock.now();
     let (consumed, delay, reason, fault) = match services.adapters.tokens.refresh(&held.refresh_token).await {
         Outcome::Success(answer) => {
             let (commit, oddities) = pair(rotation, held, *answer, sent_at);

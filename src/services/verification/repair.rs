@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use log::warn;
 
 use super::{Stop, Visit, named, report, stop, store};
 use crate::domain::facts::WebhookState;
+use crate::domain::ids::Generation;
 use crate::domain::subscription::callback::CallbackUrl;
 use crate::domain::subscription::gap::{deliveries_failing, gap_from};
 use crate::domain::subscription::reconcile::{Verdict, Wanted, Wrong, reconcile};
@@ -90,7 +92,14 @@ async fn create(visit: &Visit<'_>, owner: &Owner, wanted: &Wanted, version: u32)
         let callback_url = wanted.callback.version(version);
         let new = NewSubscription { owner, callback_url: &callback_url, events: &wanted.events };
         match subscriptions.create(visit.caller(), &new).await {
-            Err(error) if error.class == ApiErrorClass::AlreadyExists => {}
+            Err(error) if error.class == ApiErrorClass::AlreadyExists => {
+                // Somebody else may have made it since the list was read: look again before going round it.
+                let listed = subscriptions.list(visit.caller(), owner).await.map_err(stop)?;
+                if listed.iter().any(|found| wanted.callback.version_of(&found.callback_url) == Some(version))
+                {
+                    return Err(Stop::Later(Duration::from_secs(1)));
+                }
+            }
             other => return other.map_err(stop),
         }
     }
@@ -126,8 +135,9 @@ fn gap(
     cells: &[Arc<Cell>],
     disabled: Option<Option<DateTime<Utc>>>,
 ) -> DateTime<Utc> {
-    let connected_at = cells.iter().map(|cell| cell.read(|c| c.granted_at)).min().unwrap_or_default();
+    let granted_at = cells.iter().map(|cell| cell.read(|c| c.granted_at)).min().unwrap_or_default();
+    let is_first = cells.iter().all(|cell| cell.read(|c| c.granted_generation) == Generation(1));
     let seen = cells.iter().filter_map(|cell| cell.facts().webhook.verified_at).max();
     let verified_at = record.and_then(|record| record.verified_at).or(seen);
-    gap_from(verified_at, disabled.is_some(), disabled.flatten(), connected_at)
+    gap_from(verified_at, disabled.is_some(), disabled.flatten(), granted_at, is_first)
 }
