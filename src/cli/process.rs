@@ -43,7 +43,7 @@ where
         let connections = std::thread::available_parallelism().map_or(1, usize::from);
         let keeper = actors::start(services.clone(), settings, Arbiters::start(connections));
         let mut failed = keeper.failed.clone();
-        actix::Arbiter::current().spawn(progress::loading(keeper.shared.clone()));
+        services.io.spawn_loop(progress::loading(keeper.shared.clone()));
         let ended = tokio::select! {
             ended = until(&keeper) => ended,
             name = signals.next() => {

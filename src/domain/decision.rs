@@ -34,6 +34,8 @@ pub enum Why {
     Unknown,
     /// Calendly refused it although it should live.
     Rejected,
+    /// Another connection was refused, and nobody knows yet whether everybody is.
+    Witness,
 }
 
 impl Why {
@@ -46,6 +48,7 @@ impl Why {
             Self::NoToken => "no_access_token",
             Self::Unknown => "unknown_outcome",
             Self::Rejected => "rejected_by_calendly",
+            Self::Witness => "witness",
         }
     }
 
@@ -54,7 +57,7 @@ impl Why {
     pub fn urgency(self) -> u8 {
         match self {
             Self::Unknown => 0,
-            Self::Rejected => 1,
+            Self::Rejected | Self::Witness => 1,
             Self::Expired | Self::NoToken => 2,
             Self::Due => 3,
         }

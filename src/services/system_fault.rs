@@ -1,6 +1,6 @@
 //! Faults of the whole system: recognised as such, said once, probed, and never blamed on a single connection.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -61,6 +61,17 @@ pub struct Fault {
     pub since: DateTime<Utc>,
 }
 
+/// What is known about one connection's refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Evidence {
+    /// Others succeed: it is this connection's own.
+    Stands,
+    /// A fault of all: it says nothing about this connection.
+    Withheld,
+    /// Neither yet.
+    None,
+}
+
 /// Watches what comes of all rotations together.
 #[derive(Debug)]
 pub struct SystemFault {
@@ -73,8 +84,8 @@ pub struct SystemFault {
 struct State {
     fault: Option<Fault>,
     /// Distinct connections that failed alike since the last success.
-    streak: HashSet<ConnectionId>,
-    streak_of: Option<Kind>,
+    streaks: HashMap<Kind, HashSet<ConnectionId>>,
+    successes: u64,
 }
 
 impl SystemFault {
@@ -107,14 +118,11 @@ impl SystemFault {
     pub fn failed(&self, kind: Kind, id: &ConnectionId, now: DateTime<Utc>) -> bool {
         let many = {
             let mut state = lock(&self.state);
-            if state.streak_of != Some(kind) {
-                state.streak.clear();
-                state.streak_of = Some(kind);
+            let streak = state.streaks.entry(kind).or_default();
+            if streak.len() <= MANY {
+                streak.insert(id.clone());
             }
-            if state.streak.len() <= MANY {
-                state.streak.insert(id.clone());
-            }
-            state.streak.len() > MANY
+            streak.len() > MANY
         };
         if many {
             self.begin(kind, now, "no connection is marked; it ends by itself when a refresh succeeds");
@@ -126,8 +134,8 @@ impl SystemFault {
     pub fn succeeded(&self, now: DateTime<Utc>) {
         let ended = {
             let mut state = lock(&self.state);
-            state.streak.clear();
-            state.streak_of = None;
+            state.streaks.clear();
+            state.successes += 1;
             state.fault.take()
         };
         self.changed.notify_waiters();
@@ -141,16 +149,31 @@ impl SystemFault {
         }
     }
 
-    /// Waits `grace` for evidence about a refusal: a success after it, or more refusals. True where the refusal stands.
-    pub async fn refusal_stands(&self, id: &ConnectionId, now: DateTime<Utc>, grace: Duration) -> bool {
+    /// How many refreshes have succeeded so far.
+    #[must_use]
+    pub fn successes(&self) -> u64 {
+        lock(&self.state).successes
+    }
+
+    /// Looks for evidence about a refusal, `grace` at most: a success after the first `before`, or a fault of all.
+    pub async fn evidence(
+        &self,
+        id: &ConnectionId,
+        before: u64,
+        now: DateTime<Utc>,
+        grace: Duration,
+    ) -> Evidence {
         let changed = self.changed.notified();
         tokio::pin!(changed);
         changed.as_mut().enable();
-        if self.failed(Kind::EverybodyRefused, id, now) {
-            return false;
+        if self.successes() == before && !self.failed(Kind::EverybodyRefused, id, now) {
+            let _ = tokio::time::timeout(grace, changed).await;
         }
-        let _ = tokio::time::timeout(grace, changed).await;
-        self.current().is_none()
+        match self.current() {
+            Some(_) => Evidence::Withheld,
+            None if self.successes() > before => Evidence::Stands,
+            None => Evidence::None,
+        }
     }
 
     /// Lets a probe through from time to time while a fault holds, until the keeper stops.
@@ -209,29 +232,37 @@ mod tests {
     }
 
     #[test]
-    fn a_success_between_them_or_another_kind_starts_the_count_anew() {
+    fn a_success_between_them_starts_the_count_anew_and_another_kind_does_not() {
         let faults = faults();
         let now = DateTime::UNIX_EPOCH;
         for n in 0..30 {
             assert!(!faults.failed(Kind::EverybodyRefused, &id(n), now));
-            if n % 3 == 0 {
+            if n % 5 == 4 {
                 faults.succeeded(now);
-            } else if n % 3 == 1 {
-                faults.failed(Kind::CalendlyFailing, &id(n), now);
             }
         }
+        for n in 0..5 {
+            assert!(!faults.failed(Kind::EverybodyRefused, &id(n), now));
+            assert!(!faults.failed(Kind::CalendlyFailing, &id(n), now));
+        }
+        assert!(faults.failed(Kind::EverybodyRefused, &id(5), now));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_refusal_stands_when_a_success_follows_or_nothing_more_comes() {
+    async fn a_refusal_stands_only_when_a_success_follows_it() {
         let faults = faults();
         let now = DateTime::UNIX_EPOCH;
-        let grace = Duration::from_secs(5);
-        assert!(faults.refusal_stands(&id(1), now, grace).await);
-        let second = id(2);
-        let (stands, ()) =
-            tokio::join!(faults.refusal_stands(&second, now, grace), async { faults.succeeded(now) });
-        assert!(stands);
+        let (grace, one) = (Duration::from_secs(2), id(1));
+        faults.succeeded(now);
+        let before = faults.successes();
+        assert_eq!(
+            faults.evidence(&one, before, now, grace).await,
+            Evidence::None,
+            "an earlier one says nothing"
+        );
+        let (evidence, ()) =
+            tokio::join!(faults.evidence(&one, before, now, grace), async { faults.succeeded(now) });
+        assert_eq!(evidence, Evidence::Stands);
     }
 
     #[tokio::test(start_paused = true)]
@@ -240,10 +271,10 @@ mod tests {
         let now = DateTime::UNIX_EPOCH;
         let refusals = (0..20).map(|n| {
             let faults = faults.clone();
-            async move { faults.refusal_stands(&id(n), now, Duration::from_secs(5)).await }
+            async move { faults.evidence(&id(n), 0, now, Duration::from_secs(2)).await }
         });
-        let stands = futures_util::future::join_all(refusals).await;
-        assert!(stands.iter().all(|stands| !stands));
+        let evidence = futures_util::future::join_all(refusals).await;
+        assert!(evidence.iter().all(|evidence| *evidence == Evidence::Withheld));
     }
 
     #[tokio::test(start_paused = true)]

@@ -22,6 +22,7 @@ mod row;
 mod rows;
 #[rustfmt::skip] // generated
 mod schema;
+mod session;
 mod sql;
 mod time;
 mod vault;

@@ -12,9 +12,9 @@ use tokio::runtime::Handle;
 
 use super::batch::{Done, Op};
 use super::database::Database;
-use super::lock::MayClaim;
 use super::pool::ask;
 use super::put::Offer;
+use super::session::MayClaim;
 use super::time::micros;
 use super::writer::Writer;
 use super::{clean, rows, vault};

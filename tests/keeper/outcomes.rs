@@ -131,6 +131,50 @@ fn everybody_refused_is_nobodys_fault() {
     });
 }
 
+/// With tokens of two hours a thousand connections are refused one by one, minutes apart.
+#[test]
+fn everybody_refused_is_recognised_though_refusals_come_slowly() {
+    virtual_time(7200, async |mut world| {
+        for n in 0..200 {
+            let name = format!("user-{n}");
+            let ends_in = 1000 + 60 * n;
+            let grant = world.offer(&name, &name, -ends_in);
+            world.put(grant).await;
+        }
+        world.start();
+        world.pass(30).await;
+        world.calendly.book().trouble_for_all = Some(Trouble::InvalidGrant);
+        world.pass(1200).await;
+        assert!((0..200).all(|n| world.status(&format!("user-{n}")) == Status::Active));
+        assert_eq!(world.services.system.current().map(|fault| fault.kind), Some(Fault::EverybodyRefused));
+        world.calendly.book().trouble_for_all = None;
+        world.pass(180).await;
+        assert_eq!(world.services.system.current(), None);
+        assert!((0..200).all(|n| world.status(&format!("user-{n}")) == Status::Active));
+    });
+}
+
+#[test]
+fn real_revocations_among_successes_are_marked_within_a_minute() {
+    virtual_time(7200, async |mut world| {
+        for n in 0..300 {
+            let name = format!("user-{n}");
+            let grant = world.offer(&name, &name, -(1000 + 30 * n));
+            world.put(grant).await;
+        }
+        world.start();
+        world.pass(10).await;
+        for n in (0..300).step_by(10) {
+            world.calendly.revoke_user(&format!("user-{n}"));
+        }
+        world.pass(300 * 30 + 60).await;
+        let marked =
+            (0..300).filter(|n| world.status(&format!("user-{n}")) == Status::ReauthorizationRequired);
+        assert_eq!(marked.collect::<Vec<_>>(), (0..300).step_by(10).collect::<Vec<_>>());
+        assert_eq!(world.calendly.book().reused, 0);
+    });
+}
+
 #[test]
 fn another_client_id_than_the_grants_stops_refreshing_and_spends_nothing() {
     virtual_time(7200, async |mut world| {

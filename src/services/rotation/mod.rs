@@ -6,6 +6,7 @@
 mod claim;
 mod commit;
 mod exchange;
+mod refusal;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,9 +19,8 @@ use tokio::task::JoinHandle;
 use super::Services;
 use crate::domain::backoff::Backoff;
 use crate::domain::decision::Why;
-use crate::domain::facts::Refusal;
 use crate::domain::ids::{ConnectionId, Generation, GrantId};
-use crate::domain::rotation::{Commit, Refuse};
+use crate::domain::rotation::Commit;
 use crate::domain::timeline::Kind;
 use crate::ports::StoreError;
 use crate::registry::cell::Cell;
@@ -29,8 +29,6 @@ use claim::Held;
 
 /// How the end of a rotation that was tried again in vain is spaced.
 const RETRY: Backoff = Backoff { min: Duration::from_secs(2), max: Duration::from_secs(60) };
-/// How long a refusal waits for evidence that it is not everybody's.
-const REFUSAL_GRACE: Duration = Duration::from_secs(5);
 
 /// How a rotation ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +79,7 @@ impl Rotation {
         drop(permit);
         match answered {
             exchange::Answered::Pair(commit, oddities) => self.keep(held, *commit, oddities).await,
-            exchange::Answered::Refused => self.refused(held).await,
+            exchange::Answered::Refused => refusal::refused(&self, held).await,
             exchange::Answered::Ended(ended) => ended,
         }
     }
@@ -117,49 +115,6 @@ impl Rotation {
             json!({ "generation": commit.generation, "reason": reason, "expires_at": commit.expires_at });
         services.timeline.note(self.id(), Kind::Refreshed, format!("token refreshed ({reason})"), detail);
         Ended::Refreshed
-    }
-
-    /// `invalid_grant`: final, unless everybody is refused or the row has moved on.
-    async fn refused(&self, held: Held) -> Ended {
-        let services = &self.services;
-        let now = services.adapters.clock.now();
-        if !services.system.refusal_stands(self.id(), now, REFUSAL_GRACE).await {
-            return claim::release(self, &held, claim::Consumed::No, Duration::from_secs(5)).await;
-        }
-        let first = self.cell.read(|c| c.granted_generation == held.generation);
-        let reason = Refusal::classify(held.unknown_since.is_some(), first);
-        let refuse = Refuse {
-            id: self.id().clone(),
-            grant_id: held.grant_id,
-            generation: held.generation,
-            reason,
-            at: now,
-        };
-        match services.adapters.store.refuse(refuse).await {
-            Ok(true) => {}
-            Ok(false) => return self.moved_on().await,
-            Err(error) => {
-                // Nothing is lost: the claim stays open, the same answer will come again.
-                self.database_failed(&error);
-                return self.retry_in(Duration::from_secs(5));
-            }
-        }
-        self.cell.refused(held.grant_id, held.generation, reason, now);
-        let counters = services.counters();
-        let (counter, kind, text) = match reason {
-            Refusal::RotationLost => {
-                (&counters.self_inflicted, Kind::RotationLost, "an answer was lost, the grant is gone")
-            }
-            Refusal::Revoked => (&counters.refused, Kind::Revoked, "Calendly refuses the grant: revoked"),
-            Refusal::DeadOnArrival => (
-                &counters.refused,
-                Kind::DeadOnArrival,
-                "Calendly refused the imported grant at its first refresh",
-            ),
-        };
-        counter.add_one();
-        services.timeline.note(self.id(), kind, text, json!({ "generation": held.generation }));
-        Ended::Refused
     }
 
     /// The facts in memory were stale: take over what the store says.

@@ -11,9 +11,9 @@ use futures_util::future::try_join_all;
 use self::statements::{claim, commit};
 use super::granted;
 use crate::store::batch::{Done, Op};
-use crate::store::lock::MayClaim;
 use crate::store::row::{EntryRow, FingerprintRow, GrantRow};
 use crate::store::schema::{connections::dsl as c, fingerprints::dsl as f, timeline};
+use crate::store::session::MayClaim;
 
 pub(crate) type Conn = AsyncPgConnection;
 pub(crate) type Database = diesel::pg::Pg;

@@ -11,11 +11,8 @@ use std::time::Duration;
 
 use self::file::{Attempt, FileLock};
 pub(super) use self::postgres::DatabaseLock;
-use super::backend::postgres::statements::LockSession;
+use super::session::MayClaim;
 use crate::ports::{Clock, Lock, StoreError};
-
-/// PostgreSQL's name for the keeper lock, as two numbers: "keep", "lock".
-pub(super) const KEEPER_LOCK: (i32, i32) = (0x6b65_6570, 0x6c6f_636b);
 
 /// The keeper lock of one process.
 pub(super) struct KeeperLock {
@@ -36,17 +33,6 @@ impl Files {
     fn are_held(&self) -> bool {
         !self.held.is_empty() && self.held.iter().all(FileLock::is_in_place)
     }
-}
-
-/// What a claim needs to know about the lock.
-#[derive(Clone, Copy)]
-pub(super) enum MayClaim {
-    /// It is not held: no claim.
-    No,
-    /// It is held, or nobody asks for it.
-    Yes,
-    /// The database has to see that this session still holds it.
-    While(LockSession),
 }
 
 impl KeeperLock {

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage, SimpleQueryRow};
 
-use super::KEEPER_LOCK;
 use super::hold::{self, LastWorker};
 use crate::domain::ids::InstanceId;
 use crate::ports::{Lock, StoreError};
-use crate::store::backend::postgres::statements::LockSession;
+use crate::store::session::KEEPER_LOCK;
+use crate::store::session::LockSession;
 
 /// The lock is asked after every few seconds; a session that does not answer by then is taken for lost.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -12,20 +12,11 @@ use diesel_async::RunQueryDsl as _;
 use super::Conn;
 use crate::store::backend::Keep;
 use crate::store::batch::Done;
-use crate::store::lock::{KEEPER_LOCK, MayClaim};
 use crate::store::row::{ClaimRow, ClaimedRow, CommitRow};
+use crate::store::session::{KEEPER_LOCK, MayClaim};
 
 /// What came of each row; one that is not in it was not changed.
 pub(crate) type DoneById = HashMap<String, Done>;
-
-/// The session that holds the keeper lock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct LockSession {
-    /// Its backend's process id.
-    pub(crate) pid: i32,
-    /// When that backend started, in microseconds: process ids are used again.
-    pub(crate) started: i64,
-}
 
 /// A foreign claim dies 90 s after it was made, by the database's clock. Without that, 5 s from claim to request, 10 s
 /// to connect and 60 s for the answer would not be over when the same token is sent again.
