@@ -86,10 +86,13 @@ impl Limiter {
     }
 
     /// Lets one through although a fault holds all: the probe. False where nobody waits.
+    ///
+    /// The least urgent of all: its token is the one most likely to be sound, so that dead grants, which are always the
+    /// most urgent, cannot keep the living ones waiting for ever.
     pub fn admit_probe(self: &Arc<Self>) -> bool {
         let next = {
             let mut state = lock(&self.state);
-            let next = if state.gated { None } else { state.waiting.pop_first() };
+            let next = if state.gated { None } else { state.waiting.pop_last() };
             let Some((_, next)) = next else { return false };
             state.under_way += 1;
             next
@@ -207,7 +210,7 @@ mod tests {
         limiter.hold();
         let mut waiting: Vec<_> = (0..4).map(|n| Box::pin(wait(&limiter, 3, n))).collect();
         assert!(limiter.admit_probe());
-        let probe = waiting.remove(0).now_or_never().unwrap();
+        let probe = waiting.pop().unwrap().now_or_never().unwrap(); // the least urgent
         limiter.succeeded();
         limiter.resume();
         drop(probe);

@@ -86,6 +86,10 @@ struct State {
     /// Distinct connections that failed alike since the last success.
     streaks: HashMap<Kind, HashSet<ConnectionId>>,
     successes: u64,
+    /// Refused since the last success.
+    refused: HashSet<ConnectionId>,
+    /// Refused before a success of another: to be refused again tells nothing about all.
+    suspects: HashSet<ConnectionId>,
 }
 
 impl SystemFault {
@@ -118,8 +122,12 @@ impl SystemFault {
     pub fn failed(&self, kind: Kind, id: &ConnectionId, now: DateTime<Utc>) -> bool {
         let many = {
             let mut state = lock(&self.state);
+            let is_suspect = kind == Kind::EverybodyRefused && {
+                state.refused.insert(id.clone());
+                state.suspects.contains(id)
+            };
             let streak = state.streaks.entry(kind).or_default();
-            if streak.len() <= MANY {
+            if streak.len() <= MANY && !is_suspect {
                 streak.insert(id.clone());
             }
             streak.len() > MANY
@@ -130,12 +138,15 @@ impl SystemFault {
         self.current().is_some_and(|fault| fault.kind == kind)
     }
 
-    /// A refresh succeeded: whatever held is over.
-    pub fn succeeded(&self, now: DateTime<Utc>) {
+    /// A connection's refresh succeeded: whatever held is over.
+    pub fn succeeded(&self, id: &ConnectionId, now: DateTime<Utc>) {
         let ended = {
             let mut state = lock(&self.state);
             state.streaks.clear();
             state.successes += 1;
+            let refused = std::mem::take(&mut state.refused);
+            state.suspects.extend(refused);
+            state.suspects.remove(id);
             state.fault.take()
         };
         self.changed.notify_waiters();
@@ -227,7 +238,7 @@ mod tests {
         assert!(!faults.failed(Kind::EverybodyRefused, &id(0), now), "the same user twice counts once");
         assert!(faults.failed(Kind::EverybodyRefused, &id(6), now));
         assert_eq!(faults.current().map(|fault| fault.kind), Some(Kind::EverybodyRefused));
-        faults.succeeded(now);
+        faults.succeeded(&id(99), now);
         assert_eq!(faults.current(), None);
     }
 
@@ -238,14 +249,29 @@ mod tests {
         for n in 0..30 {
             assert!(!faults.failed(Kind::EverybodyRefused, &id(n), now));
             if n % 5 == 4 {
-                faults.succeeded(now);
+                faults.succeeded(&id(99), now);
             }
         }
-        for n in 0..5 {
+        for n in 30..35 {
             assert!(!faults.failed(Kind::EverybodyRefused, &id(n), now));
             assert!(!faults.failed(Kind::CalendlyFailing, &id(n), now));
         }
-        assert!(faults.failed(Kind::EverybodyRefused, &id(5), now));
+        assert!(faults.failed(Kind::EverybodyRefused, &id(35), now));
+    }
+
+    #[test]
+    fn who_was_refused_before_others_succeeded_does_not_count_again_until_it_succeeds() {
+        let faults = faults();
+        let now = DateTime::UNIX_EPOCH;
+        let refused = |ids: std::ops::Range<usize>| {
+            ids.fold(false, |_, n| faults.failed(Kind::EverybodyRefused, &id(n), now))
+        };
+        assert!(refused(0..8));
+        faults.succeeded(&id(99), now);
+        assert!(!refused(0..8), "known to be refused while others are not");
+        assert!(refused(20..26), "others are news");
+        (0..8).for_each(|n| faults.succeeded(&id(n), now));
+        assert!(refused(0..8), "they had recovered");
     }
 
     #[tokio::test(start_paused = true)]
@@ -253,7 +279,7 @@ mod tests {
         let faults = faults();
         let now = DateTime::UNIX_EPOCH;
         let (grace, one) = (Duration::from_secs(2), id(1));
-        faults.succeeded(now);
+        faults.succeeded(&id(99), now);
         let before = faults.successes();
         assert_eq!(
             faults.evidence(&one, before, now, grace).await,
@@ -261,7 +287,7 @@ mod tests {
             "an earlier one says nothing"
         );
         let (evidence, ()) =
-            tokio::join!(faults.evidence(&one, before, now, grace), async { faults.succeeded(now) });
+            tokio::join!(faults.evidence(&one, before, now, grace), async { faults.succeeded(&id(99), now) });
         assert_eq!(evidence, Evidence::Stands);
     }
 

@@ -101,7 +101,7 @@ impl Rotation {
             return Ended::MovedOn;
         }
         services.counters().refreshed.add_one();
-        services.system.succeeded(services.adapters.clock.now());
+        services.system.succeeded(self.id(), services.adapters.clock.now());
         let took = services.adapters.clock.boot().saturating_sub(self.started);
         let expires_in = commit.lifetime.seconds().unsigned_abs();
         let reason = self.why.as_str();
