@@ -42,3 +42,28 @@ fn a_missing_a_disabled_and_a_drifted_webhook_are_repaired_after_the_refresh() {
     }
     place.assert_nothing_reused();
 }
+
+#[test]
+fn dead_grants_by_the_dozen_are_told_apart_and_do_not_stop_the_living_ones() {
+    let place = Installation::new(20);
+    let dead: Vec<_> = (1..=8).map(|n| format!("dead-{n}")).collect();
+    let living = ["anna", "ben"];
+    let grants: Vec<_> = dead.iter().map(|name| place.user(name, -3600)).collect();
+    dead.iter().for_each(|name| place.simulator.revoke_grant(name).unwrap());
+    place.import(&grants);
+    place.import(&living.map(|name| place.user(name, 12)));
+
+    let keeper = place.start();
+
+    for name in living {
+        keeper.wait_for(&[&format!("connection/{name} "), "token refreshed", "generation=2"]);
+    }
+    for name in &dead {
+        keeper.wait_for(&[&format!("connection/{name} "), "status=reauthorization_required"]);
+    }
+    for name in living {
+        keeper.wait_for(&[&format!("connection/{name} "), "token refreshed", "generation=3"]);
+        assert_eq!(place.status(name)["status"], "active");
+    }
+    place.assert_nothing_reused();
+}
