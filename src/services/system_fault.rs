@@ -170,6 +170,17 @@ impl SystemFault {
         }
     }
 
+    /// The database answers again.
+    pub fn database_is_back(&self) {
+        let mut state = lock(&self.state);
+        state.streaks.remove(&Kind::DatabaseAway);
+        if state.fault.is_some_and(|fault| fault.kind == Kind::DatabaseAway) {
+            state.fault = None;
+            self.limiter.resume();
+            info!(target: "supervisor", answered = true; "system fault is over, the database answers");
+        }
+    }
+
     /// Whether this connection is among those refused since the last success.
     #[must_use]
     pub fn is_refused(&self, id: &ConnectionId) -> bool {

@@ -39,7 +39,8 @@ impl Supervisor {
                     }
                 }
                 Ok(Ok(None)) => {}
-                Ok(Err(error)) => warn!(target: "supervisor", error:% = error; "changes could not be read"),
+                // That the database is away is said once, as a system fault.
+                Ok(Err(error)) => debug!(target: "supervisor", error:% = error; "changes could not be read"),
                 Err(error) => {
                     error!(target: "supervisor", error:% = error; "the task that reads changes failed");
                 }

@@ -26,6 +26,7 @@ use crate::domain::timeline::Kind;
 use crate::ports::{Lock, StoreError};
 use crate::registry::cell::Cell;
 use crate::registry::counters::Counted;
+use crate::services::system_fault::Kind as Fault;
 use crate::services::timeline::forget_old;
 
 /// How often the keeper lock is looked after.
@@ -88,11 +89,19 @@ impl Supervisor {
         });
         ctx.spawn(wrap_future(task).map(|lock, actor: &mut Self, ctx| {
             match lock {
-                Ok(Ok(lock)) => actor.locked(&lock, ctx),
+                Ok(Ok(lock)) => {
+                    actor.shared.services.system.database_is_back();
+                    actor.locked(&lock, ctx);
+                }
                 Ok(Err(StoreError::Refused(why))) => actor.shared.fail(why),
                 Ok(Err(error)) => {
-                    warn!(target: "supervisor", error:% = error; "the keeper lock could not be looked after");
-                    actor.shared.services.limiter.gate(true);
+                    let services = &actor.shared.services;
+                    services.limiter.gate(true);
+                    services.system.begin(
+                        Fault::DatabaseAway,
+                        services.adapters.clock.now(),
+                        &error.to_string(),
+                    );
                 }
                 Err(error) => error!(target: "supervisor", error:% = error; "the lock's task failed"),
             }

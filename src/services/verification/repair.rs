@@ -46,8 +46,8 @@ pub(super) async fn repair(
         Verdict::DeleteDuplicates { keep: uri, delete } => {
             let retry = found(&uri).and_then(|found| found.retry_started_at);
             keep(visit, owner, &wanted, uri.clone(), retry).await?;
-            delete_all(visit, &delete).await;
-            report::duplicates(services, cells, &uri, &delete).await;
+            let deleted = delete_all(visit, &delete).await;
+            report::duplicates(services, cells, &uri, &deleted).await;
         }
         Verdict::Create { version } => {
             let made = match create(visit, owner, &wanted, version).await {
@@ -120,13 +120,18 @@ async fn keep(
     store_port.record_subscription(owner, &wanted.callback.to_string(), Some(record)).await.map_err(store)
 }
 
-/// What could not be deleted is a duplicate at the next verification.
-async fn delete_all(visit: &Visit<'_>, uris: &[String]) {
+/// Answers what is gone. What could not be deleted is a duplicate at the next verification.
+async fn delete_all(visit: &Visit<'_>, uris: &[String]) -> Vec<String> {
+    let mut deleted = vec![];
     for uri in uris {
-        if let Err(error) = visit.services.adapters.subscriptions.delete(visit.caller(), uri).await {
-            warn!(target: "webhook", connection:% = visit.asker.id(), error:% = error; "an old webhook could not be deleted, next time");
+        match visit.services.adapters.subscriptions.delete(visit.caller(), uri).await {
+            Ok(()) => deleted.push(uri.clone()),
+            Err(error) => {
+                warn!(target: "webhook", connection:% = visit.asker.id(), error:% = error; "an old webhook could not be deleted, next time");
+            }
         }
     }
+    deleted
 }
 
 /// `disabled`: the outer option says whether it was, the inner since when its deliveries failed.
