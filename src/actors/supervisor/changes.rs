@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use actix::fut::wrap_future;
 use actix::prelude::*;
-use log::{debug, error, info, warn};
+use log::{debug, error, info};
 
 use super::{Phase, Supervisor};
 use crate::ports::Changes;

@@ -28,7 +28,7 @@ const GRACE: Duration = Duration::from_secs(2);
 /// So many witnesses without a word, and the refusal is put off.
 const WITNESSES: usize = 6;
 /// A refusal that was put off is asked again after this.
-const WITHHELD: Duration = Duration::from_secs(60);
+const WITHHELD: Duration = Duration::from_secs(15);
 
 /// Marks the grant as gone, where the refusal stands. `confirming`: it was withheld before, and others succeed again.
 pub(super) async fn refused(rotation: &Rotation, held: Held, confirming: bool) -> Ended {
