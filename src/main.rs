@@ -7,6 +7,10 @@ use calendly_keeper::cli::{self, Cli, Done, failure};
 use calendly_keeper::telemetry;
 use clap::Parser as _;
 
+/// A keeper allocates on one thread and frees on another all the time, where the system's allocator is slow.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse(); // wrong usage ends here, with 2
     telemetry::log_panics();

@@ -93,10 +93,11 @@ impl ConnectionActor {
     /// Asks for a verification where one is due and a living token is there to ask with; answers when the next one will be.
     fn verify_if_due(&mut self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let status = self.cell.status().status;
-        if matches!(status, Status::Paused | Status::ReauthorizationRequired)
+        if self.shared.services.settings.webhook.is_none()
+            || matches!(status, Status::Paused | Status::ReauthorizationRequired)
             || self.cell.living(now).is_none()
         {
-            return None; // a refresh or a new grant comes first, and looks again
+            return None; // nothing is kept, or a refresh or a new grant comes first, and looks again
         }
         if let Some(asked) = self.asked_to_verify.filter(|asked| now - *asked < ASK_AGAIN) {
             return Some(asked + ASK_AGAIN);

@@ -20,6 +20,16 @@ impl Backoff {
         let ceiling = doubled.min(self.max);
         ceiling.mul_f64(0.5 + jitter.clamp(0.0, 1.0) / 2.0)
     }
+
+    /// For something that must succeed within `left`: no delay is longer than a quarter of that, so that the tries
+    /// get denser as the end comes near. Where nothing is left there is no hurry any more.
+    #[must_use]
+    pub fn within(self, left: Duration) -> Self {
+        if left.is_zero() {
+            return self;
+        }
+        Self { max: (left / 4).max(self.min).min(self.max), ..self }
+    }
 }
 
 #[cfg(test)]
@@ -34,6 +44,19 @@ mod tests {
     fn delays_double_up_to_the_cap() {
         let delays: Vec<_> = (1..=8).map(|n| POLICY.delay(n, 1.0).as_secs()).collect();
         assert_eq!(delays, [1, 2, 4, 8, 16, 32, 60, 60]);
+    }
+
+    #[test]
+    fn in_a_hurry_there_are_more_tries_before_the_end_and_none_the_faster_after_it() {
+        let mut left = Duration::from_secs(12);
+        let mut tries = 0;
+        while !left.is_zero() {
+            tries += 1;
+            left = left.saturating_sub(POLICY.within(left).delay(tries, 1.0));
+        }
+        assert!(tries >= 6, "{tries}");
+        assert_eq!(POLICY.within(Duration::ZERO), POLICY);
+        assert_eq!(POLICY.within(Duration::from_secs(3600)), POLICY);
     }
 
     proptest! {

@@ -15,6 +15,8 @@ use crate::runtime::{IoRuntime, sleep};
 /// More than these are not kept while the database is away.
 const CAPACITY: usize = 50_000;
 const BATCH: usize = 1_000;
+/// An entry waits so long for others: each write is one more that rotations have to share the database with.
+const LINGER: Duration = Duration::from_millis(200);
 
 /// Where entries are handed in.
 #[derive(Clone)]
@@ -90,7 +92,7 @@ pub async fn forget_old(store: &dyn Store, clock: &dyn Clock, keep: Duration) {
 
 async fn write(mut queue: mpsc::Receiver<Item>, store: Arc<dyn Store>) {
     let mut items = Vec::new();
-    while queue.recv_many(&mut items, BATCH).await > 0 {
+    while collect(&mut queue, &mut items).await {
         let mut entries = Vec::with_capacity(items.len());
         let mut waiting = vec![];
         for item in items.drain(..) {
@@ -104,6 +106,28 @@ async fn write(mut queue: mpsc::Receiver<Item>, store: Arc<dyn Store>) {
             let _ = done.send(());
         }
     }
+}
+
+/// Waits for one item, then a little for more; not at all where somebody waits for the end. False at the end.
+async fn collect(queue: &mut mpsc::Receiver<Item>, items: &mut Vec<Item>) -> bool {
+    if queue.recv_many(items, BATCH).await == 0 {
+        return false;
+    }
+    if items.len() < BATCH && items.iter().all(|item| matches!(item, Item::Entry(_))) {
+        let more = async {
+            while items.len() < BATCH
+                && let Some(item) = queue.recv().await
+            {
+                let awaited = matches!(item, Item::Flush(_));
+                items.push(item);
+                if awaited {
+                    break;
+                }
+            }
+        };
+        let _ = tokio::time::timeout(LINGER, more).await;
+    }
+    true
 }
 
 /// Tries until it is written; where somebody waits for the end, once.

@@ -1,7 +1,7 @@
 //! The store over a database: converts, asks or writes, converts back.
 //!
-//! Every operation is a task of its own on the store's runtime: it runs to its end when its caller goes away, and no
-//! database future is ever dropped half-way (SQLite's panic when that happens on an arbiter).
+//! Every operation runs to its end when its caller goes away, and no database future is ever dropped half-way (SQLite's
+//! panic when that happens on an arbiter): it is handed to the writer, or is a task of its own on the store's runtime.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -57,7 +57,7 @@ impl SqlStore {
 
     /// For statements that change one row: whether they did.
     async fn write(&self, op: Op) -> Result<bool, StoreError> {
-        self.run(|_, writer| async move { Ok(!matches!(writer.write(op).await?, Done::Nothing)) }).await
+        Ok(!matches!(self.writer.write(op).await?, Done::Nothing))
     }
 }
 
@@ -121,27 +121,22 @@ impl Store for SqlStore {
         if matches!(self.database.lock.may_claim(), MayClaim::No) {
             return Ok(None);
         }
-        let id = request.id.clone();
         let op = Op::Claim(vault::claim(&request, self.database.instance));
-        self.run(move |database, writer| async move {
-            match writer.write(op).await? {
-                Done::Claimed(row) => database.vault.claimed(&id, row).map(Some),
-                Done::Changed | Done::Nothing => Ok(None),
-            }
-        })
-        .await
+        match self.writer.write(op).await? {
+            Done::Claimed(row) => self.database.vault.claimed(request.id, row).map(Some),
+            Done::Changed | Done::Nothing => Ok(None),
+        }
     }
 
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
-        self.run(move |database, writer| async move {
-            let commit = clean::commit(commit);
-            let row = database.vault.commit(&commit)?;
-            match writer.write(Op::Commit(row)).await? {
-                Done::Nothing => superseded(&database, &commit).await,
-                Done::Changed | Done::Claimed(_) => Ok(Committed::Kept),
+        let commit = clean::commit(commit);
+        let row = self.database.vault.commit(&commit)?;
+        match self.writer.write(Op::Commit(row)).await? {
+            Done::Changed | Done::Claimed(_) => Ok(Committed::Kept),
+            Done::Nothing => {
+                self.run(move |database, _| async move { superseded(&database, &commit).await }).await
             }
-        })
-        .await
+        }
     }
 
     async fn release(&self, release: Release) -> Result<bool, StoreError> {

@@ -1,11 +1,12 @@
 //! Group commit: one task collects what is ready and writes it in one transaction, so that a thousand rotations share
 //! one write to the disk.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::future::Future;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 use super::batch::{Done, Op};
@@ -28,6 +29,7 @@ pub(super) trait Executor: Send + Sync + 'static {
 #[derive(Clone)]
 pub(super) struct Writer {
     jobs: mpsc::Sender<Job>,
+    handle: Handle,
 }
 
 struct Job {
@@ -42,14 +44,22 @@ impl Writer {
         let (jobs, incoming) = mpsc::channel(MAX_BATCH);
         let task = Task { incoming, waiting: VecDeque::new(), executor: Arc::new(executor) };
         handle.spawn(task.run());
-        Self { jobs }
+        Self { jobs, handle: handle.clone() }
     }
 
-    /// Returns when it is durable.
+    /// Returns when it is durable. Handed in at the first poll: whoever goes away after that has it done all the same.
     pub(super) async fn write(&self, op: Op) -> Answer {
         let (answer, answered) = oneshot::channel();
         let stopped = || StoreError::Unavailable("the store is shutting down".into());
-        self.jobs.send(Job { op, answer }).await.map_err(|_| stopped())?;
+        match self.jobs.try_send(Job { op, answer }) {
+            Ok(()) => {}
+            Err(TrySendError::Full(job)) => {
+                let jobs = self.jobs.clone();
+                // A task of its own waits for room, so that a caller that goes away takes nothing with it.
+                drop(self.handle.spawn(async move { jobs.send(job).await }));
+            }
+            Err(TrySendError::Closed(_)) => return Err(stopped()),
+        }
         answered.await.unwrap_or_else(|_| Err(stopped()))
     }
 }
@@ -63,16 +73,17 @@ struct Task<E> {
 impl<E: Executor> Task<E> {
     async fn run(mut self) {
         while self.collect().await {
-            let jobs = self.take_batch();
-            let ops: Arc<[Op]> = jobs.iter().map(|job| job.op.clone()).collect();
+            let jobs = self.take_batch().into_iter().map(|job| (job.op, job.answer));
+            let (ops, waiting): (Vec<Op>, Vec<_>) = jobs.unzip();
+            let ops = Arc::from(ops);
             // On a task of its own: a panic in a driver fails this batch and not every later one.
             let executor = Arc::clone(&self.executor);
             let batch = Handle::current().spawn(async move { execute(&*executor, ops).await });
             let failed = || StoreError::Unavailable("writing to the database failed".into());
             let mut answers = batch.await.unwrap_or_default().into_iter();
-            for job in jobs {
+            for answer in waiting {
                 // A caller that went away has its row written all the same.
-                drop(job.answer.send(answers.next().unwrap_or_else(|| Err(failed()))));
+                drop(answer.send(answers.next().unwrap_or_else(|| Err(failed()))));
             }
         }
     }
@@ -94,17 +105,16 @@ impl<E: Executor> Task<E> {
 
     /// One statement changes a row once, so a second operation on the same id waits for the next batch.
     fn take_batch(&mut self) -> Vec<Job> {
-        let mut ids = HashSet::new();
-        let (mut batch, mut later) = (Vec::new(), VecDeque::new());
+        self.waiting.make_contiguous().sort_by(|a, b| a.op.id().cmp(b.op.id()));
+        let mut batch: Vec<Job> = Vec::with_capacity(self.waiting.len());
+        let mut later = VecDeque::new();
         for job in self.waiting.drain(..) {
-            if ids.insert(job.op.id().to_owned()) {
-                batch.push(job);
-            } else {
-                later.push_back(job);
+            match batch.last() {
+                Some(last) if last.op.id() == job.op.id() => later.push_back(job),
+                _ => batch.push(job),
             }
         }
         self.waiting = later;
-        batch.sort_by(|a, b| a.op.id().cmp(b.op.id()));
         batch
     }
 }

@@ -8,6 +8,8 @@
 )]
 
 pub(crate) mod fake_calendly;
+pub(crate) mod keeper_process;
 pub(crate) mod postgres;
+pub(crate) mod rig;
 pub(crate) mod wait;
 pub(crate) mod world;

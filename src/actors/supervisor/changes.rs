@@ -52,6 +52,7 @@ impl Supervisor {
         let registry = &self.shared.services.registry;
         self.shared.marker.store(changes.marker, Ordering::Relaxed);
         let (mut new, mut changed) = (0, 0);
+        let mut cells = Vec::with_capacity(changes.present.len());
         for mut row in changes.present {
             if !registry.ownership.includes(&row.id) {
                 continue;
@@ -79,9 +80,11 @@ impl Supervisor {
                     cell.set_quarantined(None);
                     self.store_quarantine(cell.id().clone(), None);
                 }
-                self.start_connection(cell);
+                self.start_connection(cell.clone());
             }
+            cells.push(cell);
         }
+        self.say_webhooks_are_off(cells);
         let gone = changes.gone.len();
         for id in changes.gone {
             registry.remove(&id);

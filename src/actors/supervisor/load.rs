@@ -1,5 +1,6 @@
 //! Start-up: the connections read page by page, a child started for each.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use actix::fut::wrap_future;
@@ -10,7 +11,9 @@ use super::status::say;
 use super::{Phase, Supervisor};
 use crate::domain::ids::ConnectionId;
 use crate::ports::{Page, StoreError};
+use crate::registry::cell::Cell;
 use crate::runtime::sleep;
+use crate::services::verification::switched_off;
 
 const PAGE: usize = 2_000;
 
@@ -47,6 +50,7 @@ impl Supervisor {
     fn loaded(&mut self, page: Page, ctx: &mut Context<Self>) {
         let services = self.shared.services.clone();
         let registry = &services.registry;
+        let mut cells = Vec::with_capacity(page.connections.len());
         for mut row in page.connections {
             if !registry.ownership.includes(&row.id) {
                 continue;
@@ -54,9 +58,11 @@ impl Supervisor {
             self.forgive(&mut row); // a new process is a new try
             let (cell, _) = registry.adopt(row, self.shared.services.adapters.jitter.draw());
             if !self.shared.children.is_running(cell.id()) && !self.shared.children.is_parked(cell.id()) {
-                self.start_connection(cell);
+                self.start_connection(cell.clone());
             }
+            cells.push(cell);
         }
+        self.say_webhooks_are_off(cells);
         self.say_unreadable(page.unreadable);
         match page.next {
             Some(next) => self.load_page(Some(next), ctx),
@@ -68,6 +74,15 @@ impl Supervisor {
                 line.push(("database".into(), self.shared.services.adapters.store.backend().into()));
                 say("started", &line);
             }
+        }
+    }
+
+    /// A keeper that keeps tokens only notes that of all at once, and no actor asks for a verification.
+    pub(super) fn say_webhooks_are_off(&self, cells: Vec<Arc<Cell>>) {
+        let services = self.shared.services.clone();
+        if services.settings.webhook.is_none() {
+            let noted = services.clone();
+            services.io.spawn(async move { switched_off(&noted, &cells).await });
         }
     }
 

@@ -35,12 +35,13 @@ pub(super) enum Answered {
 pub(super) async fn exchange(rotation: &Rotation, held: &Held) -> Answered {
     let services = &rotation.services;
     let clock = &services.adapters.clock;
-    let attempts = rotation.cell.read(|c| c.attempts);
-    let backoff = RETRY.delay(attempts + 1, rotation.draw());
+    let sent_at = clock.now();
+    let (attempts, ends) = rotation.cell.read(|c| (c.attempts, c.expires_at));
+    let left = ends.and_then(|at| (at - sent_at).to_std().ok()).unwrap_or_default();
+    let backoff = RETRY.within(left).delay(attempts + 1, rotation.draw());
     if held.claimed_at.age(&**clock) >= CLAIM_FRESH {
         return Answered::Ended(give_up(rotation, held, Consumed::No, backoff, "claim_too_old", None).await);
     }
-    let sent_at = clock.now();
     let (consumed, delay, reason, fault) = match send(rotation, held).await {
         Outcome::Success(answer) => {
             let (commit, oddities) = pair(rotation, held, *answer, sent_at);

@@ -48,10 +48,15 @@ enum Stop {
     Later(Duration),
 }
 
+/// Where the keeper keeps tokens only: says of those where it is news that no webhook is kept, all in one write.
+pub async fn switched_off(services: &Services, cells: &[Arc<Cell>]) {
+    report::state(services, cells, WebhookState::Off, None).await;
+}
+
 /// Verifies the subscription of one group, `members` being the connections that asked.
 pub async fn verify(services: &Services, members: &[Arc<Cell>]) -> Verified {
     let Some(webhook) = &services.settings.webhook else {
-        report::state(services, members, WebhookState::Off, None).await;
+        switched_off(services, members).await;
         return Verified::Done { repaired: false };
     };
     let now = services.adapters.clock.now();

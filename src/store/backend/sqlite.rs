@@ -120,10 +120,9 @@ fn commit(db: &mut SqliteConnection, row: &CommitRow) -> QueryResult<usize> {
     .execute(db)?;
     if let (1.., Some((_, fingerprint))) = (changed, &row.refresh_token) {
         // A token known elsewhere is kept all the same: losing it would lose the grant.
-        diesel::insert_into(f::fingerprints)
-            .values((f::fingerprint.eq(fingerprint), f::connection_id.eq(&row.id)))
-            .on_conflict_do_nothing()
-            .execute(db)?;
+        let insert = diesel::insert_into(f::fingerprints)
+            .values((f::fingerprint.eq(fingerprint), f::connection_id.eq(&row.id)));
+        Keep(insert.on_conflict_do_nothing()).execute(db)?;
     }
     Ok(changed)
 }
