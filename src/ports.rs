@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::facts::{Quarantined, WebhookFact};
 use crate::domain::grant::{Connection, NewGrant, Put};
-use crate::domain::ids::ConnectionId;
+use crate::domain::ids::{ConnectionId, GrantId};
 use crate::domain::outcome::Outcome;
 use crate::domain::rotation::{ClaimRequest, Claimed, Commit, Committed, Refuse, Release};
 use crate::domain::secrets::{AccessToken, RefreshToken};
@@ -247,8 +247,8 @@ pub trait Store: Send + Sync {
 
     /// Notes how the webhook of these connections stands.
     async fn save_webhook(&self, ids: Vec<ConnectionId>, fact: WebhookFact) -> Result<(), StoreError>;
-    /// Fills in whose connection it is, where that was not known.
-    async fn learn_user(&self, id: &ConnectionId, me: Me) -> Result<(), StoreError>;
+    /// Fills in whose connection it is, where that was not known and the grant is still this one.
+    async fn learn_user(&self, id: &ConnectionId, grant: GrantId, me: Me) -> Result<(), StoreError>;
     /// Parks or releases.
     async fn quarantine(&self, id: &ConnectionId, parked: Option<Quarantined>) -> Result<(), StoreError>;
 

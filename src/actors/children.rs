@@ -75,7 +75,9 @@ impl Children {
     /// Whether a child is known and running.
     #[must_use]
     pub fn is_running(&self, id: &ConnectionId) -> bool {
-        lock(&self.0).get(id).is_some_and(|child| child.address.is_some())
+        let children = lock(&self.0);
+        let address = children.get(id).and_then(|child| child.address.as_ref());
+        address.is_some_and(Addr::connected)
     }
 
     /// The actor of a connection, where one runs.

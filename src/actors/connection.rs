@@ -68,6 +68,7 @@ impl ConnectionActor {
                     ctx.spawn(wrap_future(task).map(move |ended, actor: &mut Self, ctx| {
                         if let Err(error) = &ended {
                             error!(target: &actor.target(), error:% = error; "the rotation's task failed");
+                            let now = actor.shared.services.adapters.clock.now();
                             actor.cell.wait_until(now + TimeDelta::seconds(5));
                         }
                         actor.rotated(Some(why), ctx);

@@ -8,7 +8,7 @@ pub mod supervision;
 pub mod supervisor;
 pub mod webhook;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -47,6 +47,8 @@ pub struct Shared {
     webhook: OnceLock<Addr<WebhookActor>>,
     failure: watch::Sender<Option<String>>,
     started: AtomicBool,
+    /// How far changed rows have been read; here, so that a supervisor that restarts goes on from there.
+    marker: AtomicI64,
 }
 
 /// The running actors, as seen by the process that started them.
@@ -72,6 +74,7 @@ pub fn start(services: Arc<Services>, settings: Settings, arbiters: Arbiters) ->
         webhook: OnceLock::new(),
         failure,
         started: AtomicBool::new(false),
+        marker: AtomicI64::new(0),
     });
     let clock = services.adapters.clock.clone();
     let jitter = services.adapters.jitter.clone();

@@ -12,7 +12,7 @@ use log::error;
 use super::Shared;
 use super::messages::{Fail, Look, Verify};
 use crate::domain::facts::WebhookState;
-use crate::domain::ids::ConnectionId;
+use crate::domain::ids::{ConnectionId, GrantId};
 use crate::domain::subscription::Scope;
 use crate::registry::cell::Cell;
 use crate::services::verification::{GroupKey, Verified, key, verify};
@@ -52,6 +52,7 @@ impl WebhookActor {
             let Some(group) = self.queue.pop_front() else { return };
             let asked = self.asked.remove(&group).unwrap_or_default();
             let members = self.members(&group, asked);
+            let grants: Vec<_> = members.iter().map(|cell| cell.read(|c| c.grant_id)).collect();
             self.running.insert(group.clone(), ());
             let services = self.shared.services.clone();
             let task = self.shared.services.io.spawn({
@@ -64,7 +65,7 @@ impl WebhookActor {
                     error!(target: "webhook", error:% = error; "the verification's task failed");
                     Verified::Later(Duration::from_secs(60))
                 });
-                actor.verified(&verified, &members);
+                actor.verified(&verified, members.iter().zip(grants));
                 if actor.asked.contains_key(&group) {
                     actor.queue.push_back(group);
                 }
@@ -80,17 +81,18 @@ impl WebhookActor {
         }
         let all = self.shares.entry(group.clone()).or_default();
         all.extend(asked.into_iter().map(|cell| (cell.id().clone(), cell)));
-        all.retain(|_, cell| !cell.is_deleted());
+        // A new grant may be of another organization.
+        all.retain(|_, cell| !cell.is_deleted() && key(webhook, cell) == *group);
         all.values().cloned().collect()
     }
 
     /// Says when to look again, and tells those who wait.
-    fn verified(&self, verified: &Verified, members: &[Arc<Cell>]) {
+    fn verified<'c>(&self, verified: &Verified, members: impl Iterator<Item = (&'c Arc<Cell>, GrantId)>) {
         let services = &self.shared.services;
         let now = services.adapters.clock.now();
         let every =
             services.settings.webhook.as_ref().map_or(UNAVAILABLE_AGAIN, |webhook| webhook.verify_every);
-        for cell in members {
+        for (cell, grant) in members {
             let after = match verified {
                 Verified::Done { .. } if cell.facts().webhook.state == WebhookState::Unavailable => {
                     UNAVAILABLE_AGAIN
@@ -102,7 +104,10 @@ impl WebhookActor {
                 Verified::Later(after) => after.mul_f64(1.0 + services.adapters.jitter.draw() / 4.0),
                 Verified::Rejected | Verified::NoToken => Duration::from_secs(5),
             };
-            cell.set_verify_at(Some(now + TimeDelta::from_std(after).unwrap_or(TimeDelta::MAX)));
+            // What was found out with an older grant says nothing about a new one: at once again.
+            let same_grant = cell.read(|c| c.grant_id) == grant;
+            let next = now + TimeDelta::from_std(after).unwrap_or(TimeDelta::MAX);
+            cell.set_verify_at(same_grant.then_some(next));
             if let Some(actor) = self.shared.children.address(cell.id()) {
                 actor.do_send(Look { verified: true });
             }

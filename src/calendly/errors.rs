@@ -29,6 +29,10 @@ pub(super) fn refused(what: &'static str, refusal: &Refusal<'_>, secrets: &[&str
                 body.required_scopes.iter().map(|scope| clean(scope, secrets)).collect(),
             )
         }
+        // Only Calendly's own words count: the page of a proxy or a firewall says nothing about a user's rights.
+        400..=403 | 405..=407 | 410..=424 | 426..=428 | 430..=499 if body.title.is_empty() => {
+            ApiErrorClass::Unavailable
+        }
         403 => ApiErrorClass::PermissionDenied,
         404 => ApiErrorClass::NotFound,
         409 => ApiErrorClass::AlreadyExists,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use log::{error, info, warn};
 use tokio::runtime::Runtime;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::progress;
 use crate::actors::arbiters::Arbiters;
@@ -39,19 +39,23 @@ where
     F: AsyncFnOnce(&Keeper) -> Result<()>,
 {
     let outcome = actix::System::new().block_on(async {
+        let mut signals = Signals::listen()?;
         let connections = std::thread::available_parallelism().map_or(1, usize::from);
         let keeper = actors::start(services.clone(), settings, Arbiters::start(connections));
         let mut failed = keeper.failed.clone();
         services.io.spawn_loop(progress::loading(keeper.shared.clone()));
         let ended = tokio::select! {
             ended = until(&keeper) => ended,
-            signal = terminated() => signal.map(|name| info!(target: "supervisor", signal = name; "asked to stop")),
+            name = signals.next() => {
+                info!(target: "supervisor", signal = name; "asked to stop");
+                Ok(())
+            }
             _ = failed.wait_for(Option::is_some) => {
                 let why = keeper.failed.borrow().clone().unwrap_or_default();
                 Err(anyhow::anyhow!("the actors cannot be kept up: {why}"))
             }
         };
-        let stopped = stop(&keeper).await;
+        let stopped = stop(&keeper, &mut signals).await;
         keeper.shared.arbiters.stop();
         ended.and(stopped)
     });
@@ -60,19 +64,22 @@ where
 }
 
 /// No new work, then wait for what is in flight. A second signal ends at once.
-async fn stop(keeper: &Keeper) -> Result<()> {
+async fn stop(keeper: &Keeper, signals: &mut Signals) -> Result<()> {
     let services = &keeper.shared.services;
     services.stop();
     info!(target: "supervisor", in_flight = services.registry.in_flight.len(); "stopping, no new work");
     let left = tokio::select! {
         left = services.io.drain(DRAIN) => left,
-        _ = terminated() => {
+        _ = signals.next() => {
             warn!(target: "supervisor", in_flight = services.registry.in_flight.len(); "asked to stop a second time, ending at once");
             services.io.running()
         }
     };
     services.timeline.flush(FLUSH).await;
-    if let Err(error) = services.adapters.store.unlock(left == 0).await {
+    // What is left still runs: then the lock ends with the process, not before.
+    if left == 0
+        && let Err(error) = services.adapters.store.unlock(true).await
+    {
         warn!(target: "supervisor", error:% = error; "the keeper lock could not be given up in order");
     }
     if left > 0 {
@@ -83,11 +90,24 @@ async fn stop(keeper: &Keeper) -> Result<()> {
     Ok(())
 }
 
-async fn terminated() -> Result<&'static str> {
-    let mut term = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
-    Ok(tokio::select! {
-        _ = term.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
-    })
+/// SIGTERM and SIGINT, listened to from the start on: one that comes right after another must not go by unheard.
+struct Signals {
+    term: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self> {
+        Ok(Self {
+            term: signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?,
+            interrupt: signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?,
+        })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.term.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
 }

@@ -73,7 +73,8 @@ impl<'a> ConnectionView<'a> {
     /// Of a stored connection.
     #[must_use]
     pub fn of(connection: &'a Connection, beside: Beside<'a>) -> Self {
-        let Derived { status, reason, hint, since } = derive(&connection.facts);
+        let Derived { status, reason, hint, since } =
+            derive(&connection.facts, connection.foreign_owner.is_some());
         let webhook = &connection.facts.webhook;
         let scope = connection.scope.as_deref();
         let events = beside.wanted_events.map(|events| events.iter().map(String::as_str));

@@ -56,10 +56,11 @@ impl Why {
     #[must_use]
     pub fn urgency(self) -> u8 {
         match self {
-            Self::Unknown => 0,
-            Self::Rejected | Self::Witness => 1,
-            Self::Expired | Self::NoToken => 2,
-            Self::Due => 3,
+            Self::Witness => 0,
+            Self::Unknown => 1,
+            Self::Rejected => 2,
+            Self::Expired | Self::NoToken => 3,
+            Self::Due => 4,
         }
     }
 }

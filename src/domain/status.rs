@@ -61,9 +61,9 @@ pub struct Derived {
     pub since: DateTime<Utc>,
 }
 
-/// The first that applies: paused, reauthorization required, quarantined, webhook unavailable, active.
+/// The first that applies; `foreign`: the tokens turned out to be another user's. Paused, reauthorization required, quarantined, webhook unavailable, active.
 #[must_use]
-pub fn derive(facts: &Facts) -> Derived {
+pub fn derive(facts: &Facts, foreign: bool) -> Derived {
     let with = |status, reason: Option<Box<str>>, hint, since| Derived { status, reason, hint, since };
     if let Some(since) = facts.paused {
         return with(
@@ -84,6 +84,11 @@ pub fn derive(facts: &Facts) -> Derived {
         }
         GrantFact::Live { since } => since,
     };
+    if foreign {
+        let hint =
+            "the tokens are another Calendly user's and are not served: ask the right user to connect again";
+        return with(Status::ReauthorizationRequired, Some("different_user".into()), Some(hint), granted);
+    }
     if let Some(parked) = &facts.quarantined {
         let hint = "read its last failure in the timeline; it is tried again by itself";
         return with(Status::Quarantined, Some(parked.reason.clone()), Some(hint), parked.since);
@@ -129,39 +134,52 @@ mod tests {
     #[test]
     fn the_first_that_applies_is_shown_and_the_others_come_back_when_it_is_gone() {
         let mut facts = Facts::new(at(0));
-        assert_eq!(derive(&facts).status, Status::Active);
+        assert_eq!(derive(&facts, false).status, Status::Active);
 
         facts.webhook.state = WebhookState::Unavailable;
         facts.webhook.reason = Some("missing_scopes=webhooks:write".into());
         facts.webhook.since = at(5);
-        let shown = derive(&facts);
+        let shown = derive(&facts, false);
         assert_eq!((shown.status, shown.since), (Status::WebhookUnavailable, at(5)));
         assert_eq!(shown.hint, Some("ask the user to connect again and grant the missing scopes"));
 
         facts.quarantined = Some(Quarantined { reason: "panic: x".into(), since: at(6) });
-        assert_eq!(derive(&facts).status, Status::Quarantined);
+        assert_eq!(derive(&facts, false).status, Status::Quarantined);
 
         facts.grant = GrantFact::Refused { reason: Refusal::Revoked, since: at(7) };
-        let shown = derive(&facts);
+        let shown = derive(&facts, false);
         assert_eq!(shown.status, Status::ReauthorizationRequired);
         assert_eq!(shown.reason.as_deref(), Some("revoked"));
         assert_eq!(shown.hint, Some("ask the user to connect again"));
 
         facts.paused = Some(at(8));
-        assert_eq!(derive(&facts).status, Status::Paused);
+        assert_eq!(derive(&facts, false).status, Status::Paused);
 
         facts.paused = None;
-        assert_eq!(derive(&facts).status, Status::ReauthorizationRequired, "a pause hides, it does not heal");
+        assert_eq!(
+            derive(&facts, false).status,
+            Status::ReauthorizationRequired,
+            "a pause hides, it does not heal"
+        );
     }
 
     #[test]
     fn every_status_but_active_says_what_to_do() {
         let mut facts = Facts::new(at(0));
-        assert_eq!(derive(&facts).hint, None);
+        assert_eq!(derive(&facts, false).hint, None);
         for reason in [Refusal::Revoked, Refusal::RotationLost, Refusal::DeadOnArrival] {
             facts.grant = GrantFact::Refused { reason, since: at(0) };
-            assert!(derive(&facts).hint.unwrap().contains("connect again"));
+            assert!(derive(&facts, false).hint.unwrap().contains("connect again"));
         }
+    }
+
+    #[test]
+    fn tokens_of_another_user_need_the_right_one() {
+        let shown = derive(&Facts::new(at(3)), true);
+        assert_eq!(
+            (shown.status, shown.reason.as_deref()),
+            (Status::ReauthorizationRequired, Some("different_user"))
+        );
     }
 
     #[test]
@@ -170,7 +188,7 @@ mod tests {
         for state in [WebhookState::Missing, WebhookState::Disabled, WebhookState::Drifted, WebhookState::Off]
         {
             facts.webhook.state = state;
-            assert_eq!(derive(&facts).status, Status::Active);
+            assert_eq!(derive(&facts, false).status, Status::Active);
         }
     }
 }

@@ -2,8 +2,10 @@
 //!
 //! Written by the rotation that keeps a pair, by reloads and by verification; an actor's end changes nothing here.
 
+mod schedule;
+
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -63,6 +65,8 @@ pub enum Adopted {
 pub struct Living {
     /// The token.
     pub token: AccessToken,
+    /// Which grant it is of.
+    pub grant_id: GrantId,
     /// Which pair it is of.
     pub generation: Generation,
     /// When it ends.
@@ -132,7 +136,8 @@ impl Cell {
             && state.rejected != Some(row.generation)
             && matches!(row.facts.grant, GrantFact::Live { .. });
         let expires_at = row.expires_at.filter(|at| usable && *at - USABLE_REST > now)?;
-        Some(Living { token: row.access_token.clone()?, generation: row.generation, expires_at })
+        let token = row.access_token.clone()?;
+        Some(Living { token, grant_id: row.grant_id, generation: row.generation, expires_at })
     }
 
     /// Takes a row of the store over, going forward only: a newer pair in memory is never replaced by an older row.
@@ -144,6 +149,7 @@ impl Cell {
                 return Adopted::WentBack;
             }
             state.rejected = None;
+            state.deleted = false; // deleted and given anew: it lives again
             state.row = row;
             return Adopted::NewGrant;
         }
@@ -151,6 +157,10 @@ impl Cell {
         let paused = row.facts.paused;
         let adopted = match row.generation.cmp(&known.generation) {
             std::cmp::Ordering::Less => Adopted::WentBack,
+            std::cmp::Ordering::Equal if row.facts.grant != known.facts.grant && is_refused(&row) => {
+                known.facts.grant = row.facts.grant; // a refusal whose acknowledgement was lost
+                Adopted::Updated
+            }
             std::cmp::Ordering::Equal if paused == known.facts.paused => Adopted::Same,
             std::cmp::Ordering::Equal => Adopted::Updated,
             std::cmp::Ordering::Greater => {
@@ -257,8 +267,11 @@ impl Cell {
     }
 
     /// Whose connection it is, where that was not known.
-    pub fn learn_user(&self, me: &Me) {
+    pub fn learn_user(&self, grant: GrantId, me: &Me) {
         let row = &mut lock(&self.state).row;
+        if row.grant_id != grant {
+            return;
+        }
         fill(&mut row.user, Some(&me.user));
         fill(&mut row.organization, Some(&me.organization));
     }
@@ -268,9 +281,12 @@ impl Cell {
         lock(&self.state).row.facts.quarantined = parked;
     }
 
-    /// The connection is deleted: nothing of it is used any more.
-    pub fn mark_deleted(&self) {
-        lock(&self.state).deleted = true;
+    /// The connection is deleted with this grant: nothing of it is used any more. A newer grant is not touched.
+    pub fn mark_deleted(&self, grant: GrantId) {
+        let mut state = lock(&self.state);
+        if state.row.grant_id == grant {
+            state.deleted = true;
+        }
     }
 
     /// Whether it is.
@@ -288,49 +304,21 @@ impl Cell {
     /// The status with its reason.
     #[must_use]
     pub fn status(&self) -> Derived {
-        derive(&lock(&self.state).row.facts)
+        let row = &lock(&self.state).row;
+        derive(&row.facts, row.foreign_owner.is_some())
     }
 
     /// The status, where it has changed since it was last asked for here: what is worth a line in the log.
     pub fn status_to_show(&self) -> Option<Derived> {
         let mut state = lock(&self.state);
-        let derived = derive(&state.row.facts);
+        let derived = derive(&state.row.facts, state.row.foreign_owner.is_some());
         let before = state.shown.replace(derived.status);
         (before != Some(derived.status)).then_some(derived)
     }
+}
 
-    /// When its actor means to look again; for the sweep that proves that somebody will.
-    pub fn set_wake_at(&self, at: Option<DateTime<Utc>>) {
-        self.wake_at.store(at.map_or(i64::MAX, |at| at.timestamp_millis()), Ordering::Relaxed);
-    }
-
-    /// The same; `None` where it waits for nothing.
-    #[must_use]
-    pub fn wake_at(&self) -> Option<DateTime<Utc>> {
-        DateTime::from_timestamp_millis(self.wake_at.load(Ordering::Relaxed))
-    }
-
-    /// When its subscription is to be verified next; `None`: at once.
-    pub fn set_verify_at(&self, at: Option<DateTime<Utc>>) {
-        self.verify_at.store(at.map_or(i64::MIN, |at| at.timestamp_millis()), Ordering::Relaxed);
-    }
-
-    /// The same.
-    #[must_use]
-    pub fn verify_at(&self) -> Option<DateTime<Utc>> {
-        DateTime::from_timestamp_millis(self.verify_at.load(Ordering::Relaxed))
-    }
-
-    /// One more restart of its actor.
-    pub fn count_restart(&self) {
-        self.restarts.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Restarts since the start of the process.
-    #[must_use]
-    pub fn restarts(&self) -> u32 {
-        self.restarts.load(Ordering::Relaxed)
-    }
+fn is_refused(row: &Connection) -> bool {
+    matches!(row.facts.grant, GrantFact::Refused { .. })
 }
 
 /// A minute after the second refused token in a row, doubling to an hour.

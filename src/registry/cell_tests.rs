@@ -127,3 +127,26 @@ fn a_fresh_token_that_is_refused_too_waits_longer_each_time() {
     assert!(cell.reject(Generation(10), at(0)));
     assert_eq!(cell.token_view().not_before, None);
 }
+
+#[test]
+fn a_refusal_whose_acknowledgement_was_lost_is_learned_from_the_row() {
+    let cell = Cell::new(row(1, 0, 5), 0.5);
+    let mut refused = row(1, 0, 5);
+    refused.facts.grant = GrantFact::Refused { reason: Refusal::Revoked, since: at(3) };
+    assert_eq!(cell.adopt(refused), Adopted::Updated);
+    assert_eq!(cell.status().status, Status::ReauthorizationRequired);
+    assert_eq!(cell.adopt(row(1, 0, 5)), Adopted::Same, "and not forgotten by an older reading");
+    assert_eq!(cell.status().status, Status::ReauthorizationRequired);
+}
+
+#[test]
+fn a_new_grant_revives_a_deleted_cell_and_a_late_deletion_of_the_old_one_does_not_end_it() {
+    let cell = Cell::new(row(1, 0, 5), 0.5);
+    let old = GrantId::new(Uuid::from_u128(1));
+    cell.mark_deleted(old);
+    assert!(cell.is_deleted());
+    assert_eq!(cell.adopt(row(2, 10, 6)), Adopted::NewGrant);
+    cell.mark_deleted(old);
+    assert!(!cell.is_deleted());
+    assert!(cell.living(at(0)).is_some());
+}

@@ -5,7 +5,7 @@ pub mod counters;
 pub mod in_flight;
 pub mod ownership;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use crate::domain::grant::Connection;
@@ -25,6 +25,7 @@ pub struct Registry {
     pub counters: Counters,
     /// Which connections are this keeper's.
     pub ownership: Ownership,
+    foreign_clients: Mutex<HashSet<Box<str>>>,
 }
 
 /// Locks, also when a holder panicked: what is guarded is replaced whole or not at all.
@@ -55,8 +56,13 @@ impl Registry {
     /// Forgets a deleted connection; whoever still holds its cell finds it marked.
     pub fn remove(&self, id: &ConnectionId) -> Option<Arc<Cell>> {
         let cell = self.cells.write().unwrap_or_else(PoisonError::into_inner).remove(id)?;
-        cell.mark_deleted();
+        cell.mark_deleted(cell.read(|c| c.grant_id));
         Some(cell)
+    }
+
+    /// Whether this foreign `client_id` is met for the first time: worth one line.
+    pub fn is_news(&self, foreign_client: &str) -> bool {
+        lock(&self.foreign_clients).insert(foreign_client.into())
     }
 
     /// All cells, in no order.

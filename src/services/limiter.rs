@@ -23,6 +23,8 @@ struct State {
     under_way: usize,
     held: bool,
     gated: bool,
+    /// The next one is let through although a fault holds all.
+    one_more: bool,
     closed: bool,
     waiting: BTreeMap<Rank, oneshot::Sender<Permit>>,
     sequence: u64,
@@ -46,6 +48,7 @@ impl Limiter {
                 under_way: 0,
                 held: false,
                 gated: false,
+                one_more: false,
                 closed: false,
                 waiting: BTreeMap::new(),
                 sequence: 0,
@@ -76,8 +79,11 @@ impl Limiter {
         loop {
             let next = {
                 let mut state = lock(&self.state);
-                let free = !state.held && !state.gated && state.under_way < state.slow_start.allowed();
+                let held = state.held && !state.one_more;
+                let free =
+                    !held && !state.gated && (state.one_more || state.under_way < state.slow_start.allowed());
                 let Some((_, next)) = free.then(|| state.waiting.pop_first()).flatten() else { return };
+                state.one_more = false;
                 state.under_way += 1;
                 next
             };
@@ -86,15 +92,24 @@ impl Limiter {
     }
 
     /// Lets one through although a fault holds all: the probe. False where nobody waits.
-    pub fn admit_probe(self: &Arc<Self>) -> bool {
+    ///
+    /// Not the most urgent, but any (`draw`: 0 to 1): always the first would be the same dead grant each time.
+    pub fn admit_probe(self: &Arc<Self>, draw: f64) -> bool {
         let next = {
             let mut state = lock(&self.state);
-            let next = if state.gated { None } else { state.waiting.pop_first() };
-            let Some((_, next)) = next else { return false };
+            let which = (draw * state.waiting.len() as f64) as usize;
+            let rank = if state.gated { None } else { state.waiting.keys().nth(which).copied() };
+            let Some(next) = rank.and_then(|rank| state.waiting.remove(&rank)) else { return false };
             state.under_way += 1;
             next
         };
         next.send(Permit(Some(self.clone()))).is_ok()
+    }
+
+    /// Lets the most urgent through although a fault holds all: who waits now, or who comes next.
+    pub fn admit_next(self: &Arc<Self>) {
+        lock(&self.state).one_more = true;
+        self.admit();
     }
 
     /// One exchange went well: more may be under way.
@@ -107,6 +122,7 @@ impl Limiter {
     pub fn hold(&self) {
         let mut state = lock(&self.state);
         state.held = true;
+        state.one_more = false;
         state.slow_start.restart();
     }
 
@@ -206,7 +222,7 @@ mod tests {
         }
         limiter.hold();
         let mut waiting: Vec<_> = (0..4).map(|n| Box::pin(wait(&limiter, 3, n))).collect();
-        assert!(limiter.admit_probe());
+        assert!(limiter.admit_probe(0.0));
         let probe = waiting.remove(0).now_or_never().unwrap();
         limiter.succeeded();
         limiter.resume();

@@ -2,6 +2,7 @@
 
 pub mod grants;
 pub mod limiter;
+mod probe;
 pub mod rotation;
 pub mod system_fault;
 pub mod timeline;
@@ -90,18 +91,12 @@ impl Services {
     pub fn start(adapters: Adapters, settings: Settings, io: IoRuntime, shutdown: Shutdown) -> Arc<Self> {
         let limiter = Limiter::new(settings.max_concurrent);
         let system = Arc::new(SystemFault::new(limiter.clone()));
-        system.watch(&io, shutdown.clone());
         let timeline = Timeline::start(&io, adapters.clock.clone(), adapters.store.clone());
-        Arc::new(Self {
-            adapters,
-            registry: Registry::default(),
-            limiter,
-            system,
-            timeline,
-            io,
-            shutdown,
-            settings,
-        })
+        let registry = Registry::default();
+        let services =
+            Arc::new(Self { adapters, registry, limiter, system, timeline, io, shutdown, settings });
+        probe::watch(&services);
+        services
     }
 
     /// What happened so far, counted.

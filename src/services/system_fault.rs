@@ -9,16 +9,11 @@ use log::{info, warn};
 use tokio::sync::Notify;
 
 use super::limiter::Limiter;
-use crate::domain::backoff::Backoff;
 use crate::domain::ids::ConnectionId;
 use crate::registry::lock;
-use crate::runtime::{IoRuntime, sleep};
-use crate::shutdown::Shutdown;
 
 /// So many connections in a row, without a success between them, are not their own fault any more.
 const MANY: usize = 5;
-
-const PROBE: Backoff = Backoff { min: Duration::from_secs(5), max: Duration::from_secs(60) };
 
 /// What is wrong for all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -78,6 +73,8 @@ pub struct SystemFault {
     limiter: Arc<Limiter>,
     state: Mutex<State>,
     changed: Notify,
+    /// Refusals that were withheld are confirmed one by one, or they would look like everybody's again.
+    confirming: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -85,6 +82,8 @@ struct State {
     fault: Option<Fault>,
     /// Distinct connections that failed alike since the last success.
     streaks: HashMap<Kind, HashSet<ConnectionId>>,
+    /// Connections whose refusal was withheld.
+    withheld: HashSet<ConnectionId>,
     successes: u64,
 }
 
@@ -92,7 +91,12 @@ impl SystemFault {
     /// Holds and resumes `limiter`.
     #[must_use]
     pub fn new(limiter: Arc<Limiter>) -> Self {
-        Self { limiter, state: Mutex::default(), changed: Notify::new() }
+        Self {
+            limiter,
+            state: Mutex::default(),
+            changed: Notify::new(),
+            confirming: tokio::sync::Mutex::default(),
+        }
     }
 
     /// The fault that holds now.
@@ -108,8 +112,8 @@ impl SystemFault {
             return;
         }
         state.fault = Some(Fault { kind, since: now });
+        self.limiter.hold(); // under the lock: a success at the same time must not resume before this holds
         drop(state);
-        self.limiter.hold();
         self.changed.notify_waiters();
         warn!(target: "supervisor", fault = kind.as_str(), hint = detail; "system fault, refreshing stops for all");
     }
@@ -136,17 +140,66 @@ impl SystemFault {
             let mut state = lock(&self.state);
             state.streaks.clear();
             state.successes += 1;
-            state.fault.take()
+            self.limiter.succeeded();
+            let ended = state.fault.take();
+            if ended.is_some() {
+                self.limiter.resume();
+            }
+            ended
         };
         self.changed.notify_waiters();
-        self.limiter.succeeded();
         if let Some(fault) = ended {
             let lasted = humantime::format_duration(Duration::from_secs(
                 (now - fault.since).num_seconds().max(0).unsigned_abs(),
             ));
             info!(target: "supervisor", fault = fault.kind.as_str(), lasted:% = lasted; "system fault is over");
-            self.limiter.resume();
         }
+    }
+
+    /// The token endpoint has answered sensibly, though not with tokens: it is neither away nor failing.
+    pub fn answered(&self) {
+        let mut state = lock(&self.state);
+        let away = [Kind::CalendlyUnreachable, Kind::CalendlyFailing, Kind::EverybodyThrottled];
+        for kind in away {
+            state.streaks.remove(&kind);
+        }
+        if state.fault.is_some_and(|fault| away.contains(&fault.kind)) {
+            state.fault = None;
+            self.limiter.resume();
+            info!(target: "supervisor", answered = true; "system fault is over, Calendly answers");
+        }
+    }
+
+    /// The database answers again.
+    pub fn database_is_back(&self) {
+        let mut state = lock(&self.state);
+        state.streaks.remove(&Kind::DatabaseAway);
+        if state.fault.is_some_and(|fault| fault.kind == Kind::DatabaseAway) {
+            state.fault = None;
+            self.limiter.resume();
+            info!(target: "supervisor", answered = true; "system fault is over, the database answers");
+        }
+    }
+
+    /// Whether this connection is among those refused since the last success.
+    #[must_use]
+    pub fn is_refused(&self, id: &ConnectionId) -> bool {
+        lock(&self.state).streaks.get(&Kind::EverybodyRefused).is_some_and(|streak| streak.contains(id))
+    }
+
+    /// Notes that a connection's refusal was withheld.
+    pub fn withhold(&self, id: &ConnectionId) {
+        lock(&self.state).withheld.insert(id.clone());
+    }
+
+    /// A connection's turn to have its withheld refusal confirmed, or not; `None` at once for all others.
+    pub async fn turn(&self, id: &ConnectionId) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        if !lock(&self.state).withheld.contains(id) {
+            return None;
+        }
+        let turn = self.confirming.lock().await;
+        lock(&self.state).withheld.remove(id);
+        Some(turn)
     }
 
     /// How many refreshes have succeeded so far.
@@ -176,32 +229,9 @@ impl SystemFault {
         }
     }
 
-    /// Lets a probe through from time to time while a fault holds, until the keeper stops.
-    pub fn watch(self: &Arc<Self>, io: &IoRuntime, shutdown: Shutdown) {
-        let this = self.clone();
-        io.spawn_loop(async move {
-            let watching = async {
-                loop {
-                    let changed = this.changed.notified();
-                    if this.current().is_none() {
-                        changed.await;
-                        continue;
-                    }
-                    let mut attempt = 0;
-                    while this.current().is_some() {
-                        attempt += 1;
-                        sleep(PROBE.delay(attempt, 1.0)).await;
-                        if this.current().is_some() && !this.limiter.admit_probe() {
-                            attempt -= 1; // nobody waited: no probe was made
-                        }
-                    }
-                }
-            };
-            tokio::select! {
-                () = watching => {}
-                () = shutdown.requested() => {}
-            }
-        });
+    /// Waits until something has changed: a fault began, or a refresh succeeded.
+    pub async fn changed(&self) {
+        self.changed.notified().await;
     }
 }
 
@@ -275,19 +305,5 @@ mod tests {
         });
         let evidence = futures_util::future::join_all(refusals).await;
         assert!(evidence.iter().all(|evidence| *evidence == Evidence::Withheld));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_fault_is_probed_after_5_then_10_then_20_seconds() {
-        let limiter = Limiter::new(4);
-        let faults = Arc::new(SystemFault::new(limiter.clone()));
-        faults.watch(&IoRuntime::new(tokio::runtime::Handle::current()), Shutdown::default());
-        tokio::task::yield_now().await;
-        faults.begin(Kind::ClientRefused, DateTime::UNIX_EPOCH, "");
-        let start = tokio::time::Instant::now();
-        for expected in [5, 15, 35] {
-            drop(limiter.permit(0, None).await.unwrap());
-            assert_eq!(start.elapsed().as_secs(), expected);
-        }
     }
 }

@@ -52,6 +52,7 @@ pub(super) fn decide(offers: Vec<Offer>, mut known: Known, mut marker: i64) -> D
             row.generation = generation;
             row.granted_generation = generation;
             row.changed = marker;
+            row.granted_at = known.later_than_the_one_before(&row);
             if let Some(earlier) = rows.get(&row.id) {
                 row.calendly_user = row.calendly_user.or_else(|| earlier.calendly_user.clone());
                 row.calendly_organization =
@@ -83,9 +84,17 @@ impl Known {
             deleted: existing.deleted_at.is_some(),
             generation: Generation(existing.generation),
             expires_at: existing.expires_at.map(time),
-            holds_offered_token: existing.refresh_fingerprint == row.refresh_fingerprint,
+            // A token that was being sent when its connection was deleted may be spent by now.
+            holds_offered_token: existing.refresh_fingerprint == row.refresh_fingerprint
+                && existing.claim_id.is_none(),
         });
         decide_put(existing.as_ref(), grant, &seen)
+    }
+
+    /// Between grants the later one wins: a clock that was set back must not make the newer one look older.
+    fn later_than_the_one_before(&self, row: &GrantRow) -> i64 {
+        let before = self.existing.get(&row.id).map_or(i64::MIN, |existing| existing.granted_at);
+        row.granted_at.max(before.saturating_add(1))
     }
 
     /// False where the token was known before: a deleted connection gets its last one back.
@@ -98,6 +107,8 @@ impl Known {
                 expires_at: row.expires_at,
                 refresh_fingerprint: row.refresh_fingerprint.clone(),
                 deleted_at: None,
+                granted_at: row.granted_at,
+                claim_id: None,
             },
         );
         self.seen.insert(row.refresh_fingerprint.clone(), row.id.clone()).is_none()

@@ -74,6 +74,8 @@ pub(super) struct ExistingRow {
     pub(super) expires_at: Option<i64>,
     pub(super) refresh_fingerprint: Vec<u8>,
     pub(super) deleted_at: Option<i64>,
+    pub(super) granted_at: i64,
+    pub(super) claim_id: Option<String>,
 }
 
 /// Whose token it is or was.

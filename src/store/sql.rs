@@ -20,7 +20,7 @@ use super::writer::Writer;
 use super::{clean, rows, vault};
 use crate::domain::facts::{Quarantined, WebhookFact};
 use crate::domain::grant::{Connection, NewGrant, Put};
-use crate::domain::ids::ConnectionId;
+use crate::domain::ids::{ConnectionId, GrantId};
 use crate::domain::rotation::{ClaimRequest, Claimed, Commit, Committed, Refuse, Release};
 use crate::domain::secrets::AccessToken;
 use crate::domain::subscription::{Owner, Recorded};
@@ -160,12 +160,12 @@ impl Store for SqlStore {
         .await
     }
 
-    async fn learn_user(&self, id: &ConnectionId, me: Me) -> Result<(), StoreError> {
-        let id = id.as_str().to_owned();
+    async fn learn_user(&self, id: &ConnectionId, grant: GrantId, me: Me) -> Result<(), StoreError> {
+        let (id, grant) = (id.as_str().to_owned(), grant.to_string());
         let (user, organization) =
             (clean::text(me.user.into()).into(), clean::text(me.organization.into()).into());
         self.run(|database, _| async move {
-            Ok(ask!(database.db, write, connections::learn(id, user, organization))?)
+            Ok(ask!(database.db, write, connections::learn(id, grant, user, organization))?)
         })
         .await
     }

@@ -207,10 +207,11 @@ async fn refusals_are_classed_by_status_and_title() {
         ("307 Temporary", "", ApiErrorClass::Unreadable),
         ("401 Unauthorized", "", ApiErrorClass::Unauthenticated),
         ("403 Forbidden", r#"{"title":"Permission Denied"}"#, ApiErrorClass::PermissionDenied),
-        ("403 Forbidden", "<html>Insufficient scope", ApiErrorClass::PermissionDenied),
+        ("403 Forbidden", "<html>a firewall: Insufficient scope", ApiErrorClass::Unavailable),
         ("404 Not Found", "", ApiErrorClass::NotFound),
         ("409 Conflict", r#"{"title":"Already Exists"}"#, ApiErrorClass::AlreadyExists),
-        ("422 Unprocessable", "", ApiErrorClass::InvalidRequest),
+        ("422 Unprocessable", r#"{"title":"Invalid Argument"}"#, ApiErrorClass::InvalidRequest),
+        ("400 Bad Request", "", ApiErrorClass::Unavailable),
         ("500 Internal Server Error", "", ApiErrorClass::Unavailable),
     ] {
         assert_eq!(refused_with(status, body).await.class, class, "{status}");

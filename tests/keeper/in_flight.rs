@@ -132,3 +132,36 @@ fn a_refusal_of_a_paused_connection_is_a_refusal_once_it_is_resumed() {
         assert_eq!(world.status("anna"), Status::ReauthorizationRequired);
     });
 }
+
+/// The answer comes between the deletion and the new import, and the keeper polls only after both.
+#[test]
+fn a_connection_given_anew_after_the_late_answer_lives() {
+    virtual_time(7200, async |mut world| {
+        with_an_answer_held_back(&mut world, None).await;
+        let id = "anna".parse().unwrap();
+        grants::delete(&world.services, &id).await.unwrap();
+        world.calendly.release_answers();
+        tokio::task::yield_now().await;
+        let again = world.offer("anna", "anna", 10);
+        world.put(again).await;
+        world.pass(15).await;
+        assert_eq!(world.status("anna"), Status::Active);
+        assert!(world.cell("anna").living(world.now()).is_some());
+    });
+}
+
+/// A token that was on its way when its connection was deleted may be spent: importing it again would revive nothing.
+#[test]
+fn the_token_in_flight_is_not_taken_back() {
+    virtual_time(7200, async |mut world| {
+        let grant = world.offer("anna", "anna", 10);
+        let mut again = grant.clone();
+        again.grant_id = calendly_keeper::domain::ids::GrantId::new(uuid::Uuid::new_v4());
+        world.put(grant).await;
+        world.calendly.hold_answers();
+        world.start();
+        world.pass(5).await;
+        grants::delete(&world.services, &"anna".parse().unwrap()).await.unwrap();
+        assert_eq!(world.put(again).await, calendly_keeper::domain::grant::Put::UsedUp);
+    });
+}

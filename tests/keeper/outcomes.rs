@@ -175,17 +175,72 @@ fn real_revocations_among_successes_are_marked_within_a_minute() {
     });
 }
 
+/// Dead grants in an application's table are the normal case: they must not keep the living ones waiting.
 #[test]
-fn another_client_id_than_the_grants_stops_refreshing_and_spends_nothing() {
+fn dead_grants_among_an_import_hold_nobody_up_and_are_marked() {
+    virtual_time(7200, async |mut world| {
+        for n in 0..40 {
+            let name = format!("user-{n}");
+            let grant = world.offer(&name, &name, 10_000 - n); // the dead ones ended first
+            world.put(grant).await;
+            if n < 10 {
+                world.calendly.revoke_user(&name);
+            }
+        }
+        world.start();
+        world.pass(60).await;
+        assert_eq!(world.calendly.book().rotations.len(), 30, "the living ones are refreshed");
+        world.pass(240).await;
+        for n in 0..40 {
+            let wanted = if n < 10 { Status::ReauthorizationRequired } else { Status::Active };
+            assert_eq!(world.status(&format!("user-{n}")), wanted, "user-{n}");
+        }
+        assert_eq!(world.services.system.current(), None);
+    });
+}
+
+#[test]
+fn two_connections_that_are_both_revoked_are_both_marked() {
+    virtual_time(7200, async |mut world| {
+        for name in ["anna", "ben"] {
+            let grant = world.offer(name, name, 10);
+            world.put(grant).await;
+            world.calendly.revoke_user(name);
+        }
+        world.start();
+        world.pass(180).await;
+        assert_eq!(world.status("anna"), Status::ReauthorizationRequired);
+        assert_eq!(world.status("ben"), Status::ReauthorizationRequired);
+    });
+}
+
+#[test]
+fn grants_of_another_client_id_are_not_refreshed_and_hold_nobody_up() {
     virtual_time(7200, async |mut world| {
         let mut grant = world.offer("anna", "anna", 10);
         grant.client_id = Some("another".into());
         world.put(grant).await;
+        let grant = world.offer("ben", "ben", 5);
+        world.put(grant).await;
         world.start();
         world.pass(300).await;
-        assert_eq!(world.calendly.book().token_requests, 0);
-        assert_eq!(world.status("anna"), Status::Active);
-        assert_eq!(world.services.system.current().map(|fault| fault.kind), Some(Fault::ClientRefused));
+        assert_eq!(world.calendly.book().token_requests, 1);
+        assert!(world.cell("ben").living(world.now()).is_some());
+        assert_eq!(world.services.system.current(), None);
+    });
+}
+
+#[test]
+fn tokens_of_another_user_are_kept_not_served_and_said() {
+    virtual_time(7200, async |mut world| {
+        let mut grant = world.offer("anna", "somebody-else", 10);
+        grant.user = Some(crate::support::fake_calendly::user_uri("anna").into());
+        world.put(grant).await;
+        world.start();
+        world.pass(10).await;
+        assert_eq!(world.cell("anna").read(|c| c.generation.0), 2, "kept");
+        assert!(world.cell("anna").living(world.now()).is_none(), "not served");
+        assert_eq!(world.cell("anna").status().reason.as_deref(), Some("different_user"));
     });
 }
 

@@ -107,3 +107,29 @@ fn a_supervisor_that_cannot_be_kept_up_is_told_to_the_process() {
         assert!(failed.is_some_and(|why| why.contains("supervisor")), "the process is to end");
     });
 }
+
+#[test]
+fn a_deletion_while_the_supervisor_is_down_is_seen_afterwards() {
+    virtual_time(7200, async |mut world| {
+        world.connect("anna").await;
+        world.start();
+        world.pass(10).await;
+        world.keeper().supervisor.do_send(Fail::Panic);
+        let id = "anna".parse().unwrap();
+        calendly_keeper::services::grants::delete(&world.services, &id).await.unwrap();
+        world.pass(10).await;
+        assert!(world.services.registry.get(&id).is_none());
+    });
+}
+
+#[test]
+fn a_keeper_that_loses_its_lock_ends() {
+    virtual_time(7200, async |mut world| {
+        world.connect("anna").await;
+        world.start();
+        world.pass(10).await;
+        world.store.set_lock(calendly_keeper::ports::Lock::Theirs { holder: "another".into() });
+        world.pass(5).await;
+        assert!(world.keeper().failed.borrow().as_ref().is_some_and(|why| why.contains("another")));
+    });
+}

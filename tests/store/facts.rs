@@ -1,6 +1,7 @@
 //! Facts that no rotation touches, subscriptions, gaps, the timeline.
 
 use calendly_keeper::domain::facts::{Quarantined, WebhookFact, WebhookState};
+use calendly_keeper::domain::ids::GrantId;
 use calendly_keeper::domain::subscription::{Owner, Recorded};
 use calendly_keeper::domain::timeline::{Entry, Kind};
 use calendly_keeper::ports::{Gap, Me};
@@ -29,11 +30,13 @@ pub(crate) async fn a_webhook_fact_is_saved_for_all_and_touched_by_no_rotation(f
     assert_eq!(read(&*f.store, &id("anna")).await.facts.webhook, plain);
 }
 
-pub(crate) async fn a_user_is_learned_once(f: Fixture) {
-    given(&*f.store, grant("anna", "r1")).await;
+pub(crate) async fn a_user_is_learned_once_and_for_its_grant_alone(f: Fixture) {
+    let grant_id = given(&*f.store, grant("anna", "r1")).await.grant_id;
+    let late = Me { user: "an older grant's".into(), organization: "x".into() };
+    f.store.learn_user(&id("anna"), GrantId::new(uuid::Uuid::from_u128(99)), late).await.unwrap();
     for name in ["a", "b"] {
         let me = Me { user: format!("user-{name}"), organization: format!("organization-{name}") };
-        f.store.learn_user(&id("anna"), me).await.unwrap();
+        f.store.learn_user(&id("anna"), grant_id, me).await.unwrap();
     }
     let anna = read(&*f.store, &id("anna")).await;
     assert_eq!(

@@ -157,6 +157,31 @@ pub(crate) async fn after_a_deletion_only_the_last_token_may_come_back(f: Fixtur
     assert_eq!(f.store.put(vec![grant("anna", "r2")], false).await.unwrap(), [Put::Created(Generation(3))]);
 }
 
+pub(crate) async fn a_token_that_was_being_sent_when_it_was_deleted_does_not_come_back(f: Fixture) {
+    let anna = given(&*f.store, grant("anna", "r1")).await;
+    claim(&*f.store, &anna, None).await.unwrap();
+    f.store.delete(&anna.id, at(1)).await.unwrap();
+    assert_eq!(f.store.put(vec![grant("anna", "r1")], false).await.unwrap(), [Put::UsedUp]);
+    assert_eq!(f.store.put(vec![grant("anna", "r9")], false).await.unwrap(), [Put::Created(Generation(2))]);
+    let anew = read(&*f.store, &anna.id).await;
+    assert!(claim(&*f.store, &anew, None).await.is_some(), "the old claim is gone");
+}
+
+pub(crate) async fn a_newer_grant_is_later_even_by_a_clock_that_was_set_back(f: Fixture) {
+    let first = given(&*f.store, NewGrant { granted_at: at(100), ..grant("anna", "r1") }).await;
+    let back = NewGrant { granted_at: at(50), replace: true, ..grant("anna", "r2") };
+    f.store.put(vec![back.clone()], false).await.unwrap();
+    let second = read(&*f.store, &first.id).await;
+    assert!(second.granted_at > first.granted_at);
+
+    f.store.delete(&first.id, at(1)).await.unwrap();
+    f.store
+        .put(vec![NewGrant { refresh_token: grant("anna", "r3").refresh_token, ..back }], false)
+        .await
+        .unwrap();
+    assert!(read(&*f.store, &first.id).await.granted_at > second.granted_at, "over a deletion, too");
+}
+
 pub(crate) async fn a_deletion_erases_and_is_done_once(f: Fixture) {
     let mut offer = grant("anna", "r1");
     offer.user = Some("user-a".into());

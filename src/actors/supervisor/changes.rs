@@ -1,8 +1,10 @@
 //! New and changed rows are noticed while running: the change marker is looked at every few seconds.
 
+use std::sync::atomic::Ordering;
+
 use actix::fut::wrap_future;
 use actix::prelude::*;
-use log::{debug, error, info, warn};
+use log::{debug, error, info};
 
 use super::{Phase, Supervisor};
 use crate::ports::Changes;
@@ -17,7 +19,7 @@ impl Supervisor {
         }
         self.polling = true;
         let services = self.shared.services.clone();
-        let marker = self.marker;
+        let marker = self.shared.marker.load(Ordering::Relaxed);
         let task = self.shared.services.io.spawn(async move {
             let store = &services.adapters.store;
             if store.change_marker().await? == marker {
@@ -30,14 +32,15 @@ impl Supervisor {
             actor.polling = false;
             match changes {
                 Ok(Ok(Some(changes))) => {
-                    let more = changes.marker != actor.marker;
+                    let more = changes.marker != actor.shared.marker.load(Ordering::Relaxed);
                     actor.apply(changes);
                     if more {
                         actor.poll(ctx);
                     }
                 }
                 Ok(Ok(None)) => {}
-                Ok(Err(error)) => warn!(target: "supervisor", error:% = error; "changes could not be read"),
+                // That the database is away is said once, as a system fault.
+                Ok(Err(error)) => debug!(target: "supervisor", error:% = error; "changes could not be read"),
                 Err(error) => {
                     error!(target: "supervisor", error:% = error; "the task that reads changes failed");
                 }
@@ -47,14 +50,16 @@ impl Supervisor {
 
     fn apply(&mut self, changes: Changes) {
         let registry = &self.shared.services.registry;
-        self.marker = changes.marker;
+        self.shared.marker.store(changes.marker, Ordering::Relaxed);
         let (mut new, mut changed) = (0, 0);
         let mut cells = Vec::with_capacity(changes.present.len());
         for mut row in changes.present {
             if !registry.ownership.includes(&row.id) {
                 continue;
             }
-            row.facts.quarantined = None;
+            if !self.shared.children.is_parked(&row.id) {
+                self.forgive(&mut row);
+            }
             let (cell, adopted) = registry.adopt(row, self.shared.services.adapters.jitter.draw());
             match adopted {
                 Adopted::New => new += 1,
@@ -71,7 +76,10 @@ impl Supervisor {
             if self.shared.children.is_running(cell.id()) {
                 self.shared.children.nudge(cell.id());
             } else if adopted == Adopted::NewGrant || !self.shared.children.is_parked(cell.id()) {
-                cell.set_quarantined(None);
+                if cell.facts().quarantined.is_some() {
+                    cell.set_quarantined(None);
+                    self.store_quarantine(cell.id().clone(), None);
+                }
                 self.start_connection(cell.clone());
             }
             cells.push(cell);

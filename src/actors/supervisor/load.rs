@@ -25,11 +25,11 @@ impl Supervisor {
             self.shared.services.io.spawn(async move { services.adapters.store.change_marker().await });
         ctx.spawn(wrap_future(task).map(|marker, actor: &mut Self, ctx| match marker {
             Ok(Ok(marker)) => {
-                actor.marker = marker;
+                actor.shared.marker.store(marker, Ordering::Relaxed);
                 actor.load_page(None, ctx);
             }
             Ok(Err(error)) => actor.load_again(&error, ctx),
-            Err(error) => error!(target: "supervisor", error:% = error; "loading failed"),
+            Err(error) => actor.load_again(&StoreError::Unavailable(error.to_string()), ctx),
         }));
     }
 
@@ -43,7 +43,7 @@ impl Supervisor {
         ctx.spawn(wrap_future(task).map(|page, actor: &mut Self, ctx| match page {
             Ok(Ok(page)) => actor.loaded(page, ctx),
             Ok(Err(error)) => actor.load_again(&error, ctx),
-            Err(error) => error!(target: "supervisor", error:% = error; "loading failed"),
+            Err(error) => actor.load_again(&StoreError::Unavailable(error.to_string()), ctx),
         }));
     }
 
@@ -55,7 +55,7 @@ impl Supervisor {
             if !registry.ownership.includes(&row.id) {
                 continue;
             }
-            row.facts.quarantined = None; // a new process is a new try
+            self.forgive(&mut row); // a new process is a new try
             let (cell, _) = registry.adopt(row, self.shared.services.adapters.jitter.draw());
             if !self.shared.children.is_running(cell.id()) && !self.shared.children.is_parked(cell.id()) {
                 self.start_connection(cell.clone());

@@ -19,12 +19,14 @@ use super::connection::ConnectionActor;
 use super::messages::{Fail, OfChild, Poll};
 use super::supervision::{ChildEvent, Parent, start_child};
 use crate::domain::facts::Quarantined;
+use crate::domain::grant::Connection;
 use crate::domain::ids::ConnectionId;
 use crate::domain::intensity::quarantine_delay;
 use crate::domain::timeline::Kind;
-use crate::ports::Lock;
+use crate::ports::{Lock, StoreError};
 use crate::registry::cell::Cell;
 use crate::registry::counters::Counted;
+use crate::services::system_fault::Kind as Fault;
 use crate::services::timeline::forget_old;
 
 /// How often the keeper lock is looked after.
@@ -52,7 +54,6 @@ pub struct Supervisor {
     /// For the connections' actors.
     parent: Option<Arc<Parent>>,
     phase: Phase,
-    marker: i64,
     polling: bool,
     last_counted: Counted,
     /// Said once.
@@ -69,7 +70,6 @@ impl Supervisor {
             shared,
             parent: None,
             phase: Phase::StandBy,
-            marker: 0,
             polling: false,
             last_counted: Counted::default(),
             unreadable: HashSet::new(),
@@ -89,10 +89,19 @@ impl Supervisor {
         });
         ctx.spawn(wrap_future(task).map(|lock, actor: &mut Self, ctx| {
             match lock {
-                Ok(Ok(lock)) => actor.locked(&lock, ctx),
+                Ok(Ok(lock)) => {
+                    actor.shared.services.system.database_is_back();
+                    actor.locked(&lock, ctx);
+                }
+                Ok(Err(StoreError::Refused(why))) => actor.shared.fail(why),
                 Ok(Err(error)) => {
-                    warn!(target: "supervisor", error:% = error; "the keeper lock could not be looked after");
-                    actor.shared.services.limiter.gate(true);
+                    let services = &actor.shared.services;
+                    services.limiter.gate(true);
+                    services.system.begin(
+                        Fault::DatabaseAway,
+                        services.adapters.clock.now(),
+                        &error.to_string(),
+                    );
                 }
                 Err(error) => error!(target: "supervisor", error:% = error; "the lock's task failed"),
             }
@@ -109,15 +118,20 @@ impl Supervisor {
                         let wait = humantime::format_duration(Duration::from_secs(exchange_in.as_secs()));
                         info!(target: "supervisor", refreshing_in:% = wait; "took over, tokens are served, refreshing begins when claims of others are dead");
                     }
-                    self.phase = Phase::Loading;
                     self.holder = None;
-                    self.load(ctx);
+                    if self.shared.is_started() {
+                        self.phase = Phase::Working; // restarted: everything is loaded, the marker says how far
+                    } else {
+                        self.phase = Phase::Loading;
+                        self.load(ctx);
+                    }
                 }
             }
             Lock::Theirs { holder } => {
                 self.shared.services.limiter.gate(true);
                 if self.phase != Phase::StandBy {
-                    error!(target: "supervisor", holder; "the keeper lock is lost, no refresh is started");
+                    // Another keeper works by now, on rows that this one would go on changing: start over, as stand-by.
+                    self.shared.fail(format!("the keeper lock is lost to {holder}"));
                 } else if self.holder.replace(holder.clone()).as_ref() != Some(holder) {
                     info!(target: "supervisor", holder; "standing by, another keeper works");
                 }
@@ -204,6 +218,13 @@ impl Supervisor {
             json!({}),
         );
         self.start_connection(cell);
+    }
+
+    /// A quarantine of an earlier process, or of an earlier grant, is over.
+    fn forgive(&self, row: &mut Connection) {
+        if row.facts.quarantined.take().is_some() {
+            self.store_quarantine(row.id.clone(), None);
+        }
     }
 
     fn store_quarantine(&self, id: ConnectionId, parked: Option<Quarantined>) {

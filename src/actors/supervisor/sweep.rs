@@ -24,7 +24,11 @@ impl Supervisor {
         }
         let mut lost = 0_usize;
         for cell in services.registry.cells() {
-            if cell.facts().quarantined.is_some() || !self.shared.children.is_running(cell.id()) {
+            if !self.shared.children.is_running(cell.id()) {
+                if !self.shared.children.is_parked(cell.id()) && !cell.is_deleted() {
+                    warn!(target: "supervisor", connection:% = cell.id(); "an actor had gone unnoticed, started anew");
+                    self.start_connection(cell);
+                }
                 continue;
             }
             let overdue = cell.wake_at().is_some_and(|at| at + LATE < now);

@@ -7,22 +7,24 @@ use super::Recorded;
 /// From when on events may have been lost when a subscription had to be made anew.
 ///
 /// From the last good verification; for a disabled one, whose deliveries failed for up to a day before,
-/// from the earlier of that minus 24 h and `retry_started_at`; never before `connected_at`.
+/// from the earlier of that minus 24 h and `retry_started_at`. Never before the connection existed: where this grant is
+/// its first, that is `granted_at`; where it was connected anew, what was missed before counts.
 #[must_use]
 pub fn gap_from(
     verified_at: Option<DateTime<Utc>>,
     disabled: bool,
     retry_started_at: Option<DateTime<Utc>>,
-    connected_at: DateTime<Utc>,
+    granted_at: DateTime<Utc>,
+    is_first_grant: bool,
 ) -> DateTime<Utc> {
-    let Some(verified_at) = verified_at else { return connected_at };
+    let Some(verified_at) = verified_at else { return granted_at };
     let from = if disabled {
         let day_before = verified_at - TimeDelta::hours(24);
         retry_started_at.map_or(day_before, |retry| retry.min(day_before))
     } else {
         verified_at
     };
-    from.max(connected_at)
+    if is_first_grant { from.max(granted_at) } else { from }
 }
 
 /// Whether deliveries have begun to fail since the record was made: only a *change* says so, since the field may stay set.
@@ -44,20 +46,26 @@ mod tests {
 
     #[test]
     fn a_missing_one_leaves_a_gap_since_the_last_good_verification() {
-        assert_eq!(gap_from(Some(hour(10)), false, None, hour(-99)), hour(10));
+        assert_eq!(gap_from(Some(hour(10)), false, None, hour(-99), true), hour(10));
     }
 
     #[test]
     fn a_disabled_one_leaves_a_gap_of_a_day_more_or_since_its_retries_began() {
-        assert_eq!(gap_from(Some(hour(10)), true, None, hour(-99)), hour(-14));
-        assert_eq!(gap_from(Some(hour(10)), true, Some(hour(-20)), hour(-99)), hour(-20));
-        assert_eq!(gap_from(Some(hour(10)), true, Some(hour(0)), hour(-99)), hour(-14));
+        assert_eq!(gap_from(Some(hour(10)), true, None, hour(-99), true), hour(-14));
+        assert_eq!(gap_from(Some(hour(10)), true, Some(hour(-20)), hour(-99), true), hour(-20));
+        assert_eq!(gap_from(Some(hour(10)), true, Some(hour(0)), hour(-99), true), hour(-14));
     }
 
     #[test]
     fn no_gap_reaches_behind_the_connection() {
-        assert_eq!(gap_from(Some(hour(10)), true, None, hour(5)), hour(5));
-        assert_eq!(gap_from(None, false, None, hour(5)), hour(5));
+        assert_eq!(gap_from(Some(hour(10)), true, None, hour(5), true), hour(5));
+        assert_eq!(gap_from(None, false, None, hour(5), true), hour(5));
+    }
+
+    #[test]
+    fn what_was_missed_before_the_user_connected_again_counts() {
+        assert_eq!(gap_from(Some(hour(10)), false, None, hour(60), false), hour(10));
+        assert_eq!(gap_from(None, false, None, hour(60), false), hour(60));
     }
 
     #[test]

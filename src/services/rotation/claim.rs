@@ -3,14 +3,18 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use log::error;
 use uuid::Uuid;
 
 use super::{Ended, Guard, Rotation};
 use crate::domain::ids::{ClaimId, Generation, GrantId};
 use crate::domain::rotation::{ClaimRequest, Release};
 use crate::domain::secrets::RefreshToken;
-use crate::ports::Moment;
+use crate::ports::{Moment, StoreError};
 use crate::services::system_fault::Kind as Fault;
+
+/// A configuration does not change while the keeper runs: no need to look often.
+const FOREIGN_CLIENT: Duration = Duration::from_secs(3600);
 
 /// A claim of ours and what it gave.
 pub(super) struct Held {
@@ -41,10 +45,14 @@ pub(super) async fn claim(rotation: &Rotation) -> Result<Held, Ended> {
     if !may || rotation.cell.is_deleted() {
         return Err(Ended::MovedOn);
     }
-    if client_id.is_some_and(|id| id != services.settings.client_id) {
-        let hint = "grants were issued to another client_id: check calendly.client_id";
-        services.system.begin(Fault::ClientRefused, clock.now(), hint);
-        return Err(rotation.retry_in(Duration::from_secs(60)));
+    if let Some(foreign) = client_id.filter(|id| **id != *services.settings.client_id) {
+        // Nothing is sent for it: another client's refresh token would be refused, or worse, spent.
+        if services.registry.is_news(&foreign) {
+            error!(target: &rotation.target(), issued_to:% = foreign, configured:% = services.settings.client_id,
+                hint = "check calendly.client_id, or connect these users again";
+                "grants of another client_id are not refreshed");
+        }
+        return Err(rotation.retry_in(FOREIGN_CLIENT));
     }
     let rate_key = user.as_deref().unwrap_or(rotation.id().as_str());
     if let Err(wait) = services.limiter.take_token(rate_key, clock.boot()) {
@@ -76,7 +84,9 @@ pub(super) async fn claim(rotation: &Rotation) -> Result<Held, Ended> {
         Err(error) => {
             // A rotation never begins that could not be saved.
             rotation.database_failed(&error);
-            services.system.failed(Fault::DatabaseAway, rotation.id(), clock.now());
+            if matches!(error, StoreError::Unavailable(_)) {
+                services.system.failed(Fault::DatabaseAway, rotation.id(), clock.now());
+            }
             Err(rotation.retry_in(Duration::from_secs(5)))
         }
     }

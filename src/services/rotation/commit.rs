@@ -30,7 +30,7 @@ pub(super) async fn keep(rotation: &Rotation, commit: &Commit) -> bool {
                     Some(row) => {
                         rotation.cell.adopt(*row);
                     }
-                    None => rotation.cell.mark_deleted(),
+                    None => rotation.cell.mark_deleted(commit.grant_id),
                 }
                 return false;
             }

@@ -12,6 +12,7 @@ use crate::domain::outcome::{Outcome, TokenAnswer};
 use crate::domain::rotation::Commit;
 use crate::domain::timeline::Kind;
 use crate::domain::token::{DEFAULT_LIFETIME, MIN_INTERVAL_AFTER_ODD_EXPIRY};
+use crate::runtime::sleep;
 use crate::services::system_fault::Kind as Fault;
 
 /// A claim older than this is not acted on: whoever waits for it to die counts from its making.
@@ -20,6 +21,9 @@ const CLAIM_FRESH: Duration = Duration::from_secs(5);
 const SECOND_TRY: Duration = Duration::from_secs(1);
 /// What a 429 without a word about when means.
 const THROTTLED: Duration = Duration::from_secs(60);
+
+/// An answer that takes longer does not hold up the slow start.
+const HANGS: Duration = Duration::from_secs(3);
 
 pub(super) enum Answered {
     Pair(Box<Commit>, Vec<&'static str>),
@@ -31,16 +35,14 @@ pub(super) enum Answered {
 pub(super) async fn exchange(rotation: &Rotation, held: &Held) -> Answered {
     let services = &rotation.services;
     let clock = &services.adapters.clock;
-    if held.claimed_at.age(&**clock) >= CLAIM_FRESH {
-        return Answered::Ended(
-            give_up(rotation, held, Consumed::No, Duration::ZERO, "claim_too_old", None).await,
-        );
-    }
     let sent_at = clock.now();
     let (attempts, ends) = rotation.cell.read(|c| (c.attempts, c.expires_at));
     let left = ends.and_then(|at| (at - sent_at).to_std().ok()).unwrap_or_default();
     let backoff = RETRY.within(left).delay(attempts + 1, rotation.draw());
-    let (consumed, delay, reason, fault) = match services.adapters.tokens.refresh(&held.refresh_token).await {
+    if held.claimed_at.age(&**clock) >= CLAIM_FRESH {
+        return Answered::Ended(give_up(rotation, held, Consumed::No, backoff, "claim_too_old", None).await);
+    }
+    let (consumed, delay, reason, fault) = match send(rotation, held).await {
         Outcome::Success(answer) => {
             let (commit, oddities) = pair(rotation, held, *answer, sent_at);
             return Answered::Pair(Box::new(commit), oddities);
@@ -63,6 +65,18 @@ pub(super) async fn exchange(rotation: &Rotation, held: &Held) -> Answered {
         }
     };
     Answered::Ended(give_up(rotation, held, consumed, delay, &reason, fault).await)
+}
+
+/// Sends the token. One answer that hangs is no reason to keep all others from starting.
+async fn send(rotation: &Rotation, held: &Held) -> Outcome {
+    let services = &rotation.services;
+    let answer = services.adapters.tokens.refresh(&held.refresh_token);
+    tokio::pin!(answer);
+    tokio::select! {
+        outcome = &mut answer => return outcome,
+        () = sleep(HANGS) => services.limiter.succeeded(),
+    }
+    answer.await
 }
 
 async fn give_up(

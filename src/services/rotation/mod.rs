@@ -67,6 +67,7 @@ pub fn start(services: &Arc<Services>, cell: &Arc<Cell>, why: Why) -> Option<Joi
 
 impl Rotation {
     async fn run(self, _place: Place) -> Ended {
+        let turn = self.services.system.turn(self.id()).await;
         let needed_by = self.cell.read(|connection| connection.expires_at);
         let Some(permit) = self.services.limiter.permit(self.why.urgency(), needed_by).await else {
             return Ended::Stopping;
@@ -79,7 +80,7 @@ impl Rotation {
         drop(permit);
         match answered {
             exchange::Answered::Pair(commit, oddities) => self.keep(held, *commit, oddities).await,
-            exchange::Answered::Refused => refusal::refused(&self, held).await,
+            exchange::Answered::Refused => refusal::refused(&self, held, turn.is_some()).await,
             exchange::Answered::Ended(ended) => ended,
         }
     }
@@ -119,13 +120,14 @@ impl Rotation {
 
     /// The facts in memory were stale: take over what the store says.
     async fn moved_on(&self) -> Ended {
+        let grant = self.cell.read(|c| c.grant_id);
         match self.services.adapters.store.get(self.id()).await {
             Ok(Some(row)) => {
                 let claim = row.claim;
                 self.cell.adopt(row);
                 self.cell.found_claim(claim);
             }
-            Ok(None) => self.cell.mark_deleted(),
+            Ok(None) => self.cell.mark_deleted(grant),
             Err(error) => self.database_failed(&error),
         }
         Ended::MovedOn

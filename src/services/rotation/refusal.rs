@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::claim::{self, Consumed, Held};
@@ -17,19 +18,26 @@ use crate::domain::facts::Refusal;
 use crate::domain::ids::ConnectionId;
 use crate::domain::rotation::Refuse;
 use crate::domain::timeline::Kind;
+use crate::ports::StoreError;
 use crate::registry::cell::Cell;
+use crate::runtime::sleep;
 use crate::services::system_fault::Evidence;
 
 /// How long a refusal waits for evidence before a witness is called.
 const GRACE: Duration = Duration::from_secs(2);
 /// So many witnesses without a word, and the refusal is put off.
 const WITNESSES: usize = 6;
+/// A refusal that was put off is asked again after this.
+const WITHHELD: Duration = Duration::from_secs(15);
 
-/// Marks the grant as gone, where the refusal stands.
-pub(super) async fn refused(rotation: &Rotation, held: Held) -> Ended {
+/// Marks the grant as gone, where the refusal stands. `confirming`: it was withheld before, and others succeed again.
+pub(super) async fn refused(rotation: &Rotation, held: Held, confirming: bool) -> Ended {
     let services = &rotation.services;
-    if !stands(rotation).await {
-        return claim::release(rotation, &held, Consumed::No, Duration::from_secs(5)).await;
+    services.system.answered();
+    let grace = if confirming { Duration::ZERO } else { GRACE };
+    if !stands(rotation, grace).await {
+        services.system.withhold(rotation.id());
+        return claim::release(rotation, &held, Consumed::No, WITHHELD).await;
     }
     let first = rotation.cell.read(|c| c.granted_generation == held.generation);
     let reason = Refusal::classify(held.unknown_since.is_some(), first);
@@ -41,14 +49,11 @@ pub(super) async fn refused(rotation: &Rotation, held: Held) -> Ended {
         reason,
         at,
     };
-    match services.adapters.store.refuse(refuse).await {
-        Ok(true) => {}
-        Ok(false) => return rotation.moved_on().await,
-        Err(error) => {
-            // Nothing is lost: the claim stays open, the same answer will come again.
-            rotation.database_failed(&error);
-            return rotation.retry_in(Duration::from_secs(5));
-        }
+    match write(rotation, refuse).await {
+        Some(true) => {}
+        Some(false) => return rotation.moved_on().await,
+        // Nothing is lost: the claim stays open, the same answer will come again.
+        None => return rotation.retry_in(Duration::from_secs(5)),
     }
     rotation.cell.refused(held.grant_id, held.generation, reason, at);
     let counters = services.counters();
@@ -68,37 +73,87 @@ pub(super) async fn refused(rotation: &Rotation, held: Held) -> Ended {
     Ended::Refused
 }
 
-/// Whether this refusal is the connection's own.
-async fn stands(rotation: &Rotation) -> bool {
-    let services = &rotation.services;
-    let before = services.system.successes();
-    let mut called = HashSet::new();
+/// Writes the refusal down, trying until the database takes it; `None` where it does not.
+async fn write(rotation: &Rotation, refuse: Refuse) -> Option<bool> {
+    let mut wait = Duration::from_millis(100);
     loop {
-        let now = services.adapters.clock.now();
-        match services.system.evidence(rotation.id(), before, now, GRACE).await {
-            Evidence::Stands => return true,
-            Evidence::Withheld => return false,
-            Evidence::None if called.len() >= WITNESSES || services.shutdown.is_requested() => return false,
-            Evidence::None => {}
+        match rotation.services.adapters.store.refuse(refuse.clone()).await {
+            Ok(done) => return Some(done),
+            Err(error) => {
+                rotation.database_failed(&error);
+                let again = matches!(error, StoreError::Unavailable(_));
+                if !again || rotation.services.shutdown.is_requested() {
+                    return None;
+                }
+            }
         }
-        let Some(witness) = witness(rotation, &called) else { return true }; // nobody else is there to ask
-        called.insert(witness.id().clone());
-        if let Some(task) = start(services, &witness, Why::Witness) {
-            let _ = task.await; // how it ended is told to `system`
-        }
+        sleep(wait).await;
+        wait = (wait * 2).min(Duration::from_secs(5));
     }
 }
 
-/// Another connection whose token could be refreshed now, the one that needs it soonest.
-fn witness(rotation: &Rotation, called: &HashSet<ConnectionId>) -> Option<Arc<Cell>> {
-    let registry = &rotation.services.registry;
-    let now = rotation.services.adapters.clock.now();
-    let may = |cell: &Arc<Cell>| {
-        cell.id() != rotation.id()
-            && !called.contains(cell.id())
-            && cell.living(now).is_some()
-            && cell.token_view().may_refresh
-            && registry.in_flight.end_of(cell.id()).is_none()
-    };
-    registry.cells().into_iter().filter(may).min_by_key(|cell| cell.read(|c| c.expires_at))
+/// Whether this refusal is the connection's own.
+async fn stands(rotation: &Rotation, mut grace: Duration) -> bool {
+    let services = &rotation.services;
+    let before = services.system.successes();
+    let mut called = HashSet::new();
+    for _ in 0..WITNESSES {
+        let now = services.adapters.clock.now();
+        match services.system.evidence(rotation.id(), before, now, grace).await {
+            Evidence::Stands => return true,
+            Evidence::Withheld => return false,
+            Evidence::None if services.shutdown.is_requested() => return false,
+            Evidence::None => {}
+        }
+        grace = GRACE;
+        match witness(rotation, &called) {
+            Witness::Nobody => return true,
+            Witness::Busy => {}
+            Witness::Ready(witness) => {
+                called.insert(witness.id().clone());
+                if let Some(task) = start(services, &witness, Why::Witness) {
+                    let _ = task.await; // how it ended is told to `system`
+                }
+            }
+        }
+    }
+    services.system.successes() > before && services.system.current().is_none()
+}
+
+/// Who could say whether others are refused as well.
+enum Witness {
+    /// Every other grant has been refused, too, or there is none: fewer than make a fault of all.
+    Nobody,
+    /// There are others, but none can be asked now.
+    Busy,
+    /// Can be refreshed now.
+    Ready(Arc<Cell>),
+}
+
+/// Of those that can be asked now the one that needs a refresh soonest, those with a living token first.
+fn witness(rotation: &Rotation, called: &HashSet<ConnectionId>) -> Witness {
+    let services = &rotation.services;
+    let now = services.adapters.clock.now();
+    let mut anybody = false;
+    let mut ready: Option<((bool, Option<DateTime<Utc>>), Arc<Cell>)> = None;
+    for cell in services.registry.cells() {
+        let view = cell.token_view();
+        let is_other = cell.id() != rotation.id() && !called.contains(cell.id());
+        if !view.may_refresh || !is_other || services.system.is_refused(cell.id()) {
+            continue;
+        }
+        anybody = true;
+        let may_now = !view.unknown
+            && view.not_before.is_none_or(|not_before| not_before <= now)
+            && services.registry.in_flight.end_of(cell.id()).is_none();
+        let rank = (cell.living(now).is_none(), view.expires_at);
+        if may_now && ready.as_ref().is_none_or(|(best, _)| rank < *best) {
+            ready = Some((rank, cell));
+        }
+    }
+    match ready {
+        Some((_, cell)) => Witness::Ready(cell),
+        None if anybody => Witness::Busy,
+        None => Witness::Nobody,
+    }
 }

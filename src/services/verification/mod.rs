@@ -13,7 +13,7 @@ use log::{debug, warn};
 
 use super::{Services, WebhookSettings};
 use crate::domain::facts::WebhookState;
-use crate::domain::ids::ConnectionId;
+use crate::domain::ids::{ConnectionId, GrantId};
 use crate::domain::scopes::missing_for_webhooks;
 use crate::domain::subscription::Owner;
 use crate::domain::subscription::reconcile::{to_ask_for, to_retire};
@@ -64,7 +64,7 @@ pub async fn verify(services: &Services, members: &[Arc<Cell>]) -> Verified {
     for asker in members {
         let Some(living) = asker.living(now) else { continue };
         let rate_key = asker.read(|c| c.user.clone()).unwrap_or_else(|| asker.id().as_str().into());
-        let visit = Visit { services, webhook, asker, living: &living, rate_key };
+        let visit = Visit { services, webhook, asker, living: &living, grant: living.grant_id, rate_key };
         match visit.look(members).await {
             Ok(repaired) => {
                 asker.accepted();
@@ -97,6 +97,8 @@ struct Visit<'a> {
     webhook: &'a WebhookSettings,
     asker: &'a Arc<Cell>,
     living: &'a Living,
+    /// A new grant may come meanwhile, of another user even: what is learned is this one's.
+    grant: GrantId,
     /// Two connections of one Calendly user share its rate limit.
     rate_key: Box<str>,
 }
@@ -114,6 +116,9 @@ impl Visit<'_> {
         let mut listed = subscriptions.list(self.caller(), &owner).await.map_err(stop)?;
         let mut repaired = false;
         for (callback, cells) in group::by_callback(self.webhook, &owner, members) {
+            if self.services.shutdown.is_requested() {
+                return Err(Stop::Later(LATER)); // a stop waits for what is under way, not for all that is left
+            }
             let record = self
                 .services
                 .adapters
@@ -125,14 +130,22 @@ impl Visit<'_> {
                 match subscriptions.get(self.caller(), uri).await {
                     Ok(found) => listed.push(found),
                     Err(error) if error.class == ApiErrorClass::NotFound => {}
+                    // Recorded under another user, perhaps: that says nothing about this one's rights.
+                    Err(error) if error.class == ApiErrorClass::PermissionDenied => {
+                        return Err(Stop::Later(LATER));
+                    }
                     Err(error) => return Err(stop(error)),
                 }
             }
             repaired |= repair::repair(self, &owner, callback, &listed, record, &cells).await?;
         }
         for uri in to_retire(&listed, &self.webhook.retire_urls) {
-            subscriptions.delete(self.caller(), &uri).await.map_err(stop)?;
-            report::retired(self.services, members, &uri);
+            match subscriptions.delete(self.caller(), &uri).await {
+                Ok(()) => report::retired(self.services, members, &uri),
+                Err(error) => {
+                    warn!(target: "webhook", connection:% = self.asker.id(), error:% = error; "a webhook at a retired callback URL could not be deleted, next time");
+                }
+            }
         }
         Ok(repaired)
     }
@@ -146,8 +159,8 @@ impl Visit<'_> {
             return Ok(owner);
         }
         let me = self.services.adapters.subscriptions.me(self.caller()).await.map_err(stop)?;
-        self.asker.learn_user(&me);
-        self.services.adapters.store.learn_user(self.asker.id(), me).await.map_err(store)?;
+        self.asker.learn_user(self.grant, &me);
+        self.services.adapters.store.learn_user(self.asker.id(), self.grant, me).await.map_err(store)?;
         known(self.asker).ok_or(Stop::Later(LATER))
     }
 

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use log::warn;
 
 use super::{Stop, Visit, named, report, stop, store};
 use crate::domain::facts::WebhookState;
+use crate::domain::ids::Generation;
 use crate::domain::subscription::callback::CallbackUrl;
 use crate::domain::subscription::gap::{deliveries_failing, gap_from};
 use crate::domain::subscription::reconcile::{Verdict, Wanted, Wrong, reconcile};
@@ -44,8 +46,8 @@ pub(super) async fn repair(
         Verdict::DeleteDuplicates { keep: uri, delete } => {
             let retry = found(&uri).and_then(|found| found.retry_started_at);
             keep(visit, owner, &wanted, uri.clone(), retry).await?;
-            delete_all(visit, &delete).await;
-            report::duplicates(services, cells, &uri, &delete).await;
+            let deleted = delete_all(visit, &delete).await;
+            report::duplicates(services, cells, &uri, &deleted).await;
         }
         Verdict::Create { version } => {
             let made = match create(visit, owner, &wanted, version).await {
@@ -90,7 +92,14 @@ async fn create(visit: &Visit<'_>, owner: &Owner, wanted: &Wanted, version: u32)
         let callback_url = wanted.callback.version(version);
         let new = NewSubscription { owner, callback_url: &callback_url, events: &wanted.events };
         match subscriptions.create(visit.caller(), &new).await {
-            Err(error) if error.class == ApiErrorClass::AlreadyExists => {}
+            Err(error) if error.class == ApiErrorClass::AlreadyExists => {
+                // Somebody else may have made it since the list was read: look again before going round it.
+                let listed = subscriptions.list(visit.caller(), owner).await.map_err(stop)?;
+                if listed.iter().any(|found| wanted.callback.version_of(&found.callback_url) == Some(version))
+                {
+                    return Err(Stop::Later(Duration::from_secs(1)));
+                }
+            }
             other => return other.map_err(stop),
         }
     }
@@ -111,13 +120,18 @@ async fn keep(
     store_port.record_subscription(owner, &wanted.callback.to_string(), Some(record)).await.map_err(store)
 }
 
-/// What could not be deleted is a duplicate at the next verification.
-async fn delete_all(visit: &Visit<'_>, uris: &[String]) {
+/// Answers what is gone. What could not be deleted is a duplicate at the next verification.
+async fn delete_all(visit: &Visit<'_>, uris: &[String]) -> Vec<String> {
+    let mut deleted = vec![];
     for uri in uris {
-        if let Err(error) = visit.services.adapters.subscriptions.delete(visit.caller(), uri).await {
-            warn!(target: "webhook", connection:% = visit.asker.id(), error:% = error; "an old webhook could not be deleted, next time");
+        match visit.services.adapters.subscriptions.delete(visit.caller(), uri).await {
+            Ok(()) => deleted.push(uri.clone()),
+            Err(error) => {
+                warn!(target: "webhook", connection:% = visit.asker.id(), error:% = error; "an old webhook could not be deleted, next time");
+            }
         }
     }
+    deleted
 }
 
 /// `disabled`: the outer option says whether it was, the inner since when its deliveries failed.
@@ -126,8 +140,9 @@ fn gap(
     cells: &[Arc<Cell>],
     disabled: Option<Option<DateTime<Utc>>>,
 ) -> DateTime<Utc> {
-    let connected_at = cells.iter().map(|cell| cell.read(|c| c.granted_at)).min().unwrap_or_default();
+    let granted_at = cells.iter().map(|cell| cell.read(|c| c.granted_at)).min().unwrap_or_default();
+    let is_first = cells.iter().all(|cell| cell.read(|c| c.granted_generation) == Generation(1));
     let seen = cells.iter().filter_map(|cell| cell.facts().webhook.verified_at).max();
     let verified_at = record.and_then(|record| record.verified_at).or(seen);
-    gap_from(verified_at, disabled.is_some(), disabled.flatten(), connected_at)
+    gap_from(verified_at, disabled.is_some(), disabled.flatten(), granted_at, is_first)
 }

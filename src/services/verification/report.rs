@@ -60,8 +60,11 @@ pub(super) async fn replaced(
 }
 
 pub(super) async fn duplicates(services: &Services, cells: &[Arc<Cell>], kept: &str, deleted: &[String]) {
-    services.counters().repaired.add_one();
     fact(services, cells, WebhookState::Ok, None, Some(kept)).await;
+    if deleted.is_empty() {
+        return;
+    }
+    services.counters().repaired.add_one();
     warn!(target: "webhook", connection = named(cells), deleted = deleted.len(); "duplicate webhooks deleted");
     let detail = json!({ "kept": kept, "deleted": deleted });
     note(

@@ -57,7 +57,7 @@ impl KeeperLock {
         }
         match &self.database {
             Some(database) => database.session().map_or(MayClaim::No, MayClaim::While),
-            None if !self.files().held.is_empty() => MayClaim::Yes,
+            None if self.files().are_held() => MayClaim::Yes,
             None => MayClaim::No,
         }
     }

@@ -17,7 +17,7 @@ use super::clean;
 use super::time::stored;
 use crate::domain::facts::{Quarantined, WebhookFact};
 use crate::domain::grant::{Connection, NewGrant, Put};
-use crate::domain::ids::{ConnectionId, InstanceId};
+use crate::domain::ids::{ConnectionId, GrantId, InstanceId};
 use crate::domain::rotation::{ClaimRequest, Claimed, Commit, Committed, Refuse, Release};
 use crate::domain::subscription::{Owner, Recorded};
 use crate::domain::timeline::Entry;
@@ -190,8 +190,11 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    async fn learn_user(&self, id: &ConnectionId, me: Me) -> Result<(), StoreError> {
+    async fn learn_user(&self, id: &ConnectionId, grant: GrantId, me: Me) -> Result<(), StoreError> {
         self.available()?.state.change(id, |connection| {
+            if connection.grant_id != grant {
+                return;
+            }
             connection.user.get_or_insert_with(|| clean::text(me.user.into()));
             connection.organization.get_or_insert_with(|| clean::text(me.organization.into()));
         });

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest as _, Sha256};
 
 use super::super::time::stored;
@@ -86,10 +86,13 @@ impl State {
             deleted: row.deleted,
             generation: row.connection.generation,
             expires_at: row.connection.expires_at,
-            holds_offered_token: row.fingerprint == fingerprint,
+            holds_offered_token: row.fingerprint == fingerprint && row.connection.claim.is_none(),
         });
         let offer = NewGrant {
-            granted_at: stored(offer.granted_at),
+            granted_at: row.map_or(stored(offer.granted_at), |row| {
+                // Between grants the later one wins, whatever the clock says.
+                stored(offer.granted_at).max(row.connection.granted_at + TimeDelta::microseconds(1))
+            }),
             expires_at: offer.expires_at.map(stored),
             ..offer
         };
@@ -113,7 +116,6 @@ impl State {
         row.deleted = true;
         row.refresh_token = None;
         row.connection.access_token = None;
-        row.connection.claim = None;
         true
     }
 

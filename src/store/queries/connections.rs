@@ -53,8 +53,15 @@ pub(crate) async fn set_webhook(db: &mut Conn, ids: Vec<String>, fact: WebhookRo
 }
 
 /// Fills in user and organization, each where it is not known.
-pub(crate) async fn learn(db: &mut Conn, id: String, user: String, organization: String) -> QueryResult<()> {
-    let living = || c::connections.filter(c::id.eq(id.clone()).and(c::deleted_at.is_null()));
+pub(crate) async fn learn(
+    db: &mut Conn,
+    id: String,
+    grant: String,
+    user: String,
+    organization: String,
+) -> QueryResult<()> {
+    let of_grant = || c::id.eq(id.clone()).and(c::grant_id.eq(grant.clone()));
+    let living = || c::connections.filter(of_grant().and(c::deleted_at.is_null()));
     diesel::update(living().filter(c::calendly_user.is_null()))
         .set(c::calendly_user.eq(user))
         .execute(db)

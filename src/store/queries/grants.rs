@@ -41,7 +41,8 @@ pub(crate) async fn put(db: &mut Conn, offers: Vec<Offer>, dry_run: bool) -> Que
     })
 }
 
-/// Leaves a tombstone: what says who it was is erased, what guards against an old grant stays.
+/// Leaves a tombstone: what says who it was is erased, what guards against an old grant stays. So does an open claim:
+/// its token may be spent.
 pub(crate) async fn delete(db: &mut Conn, id: String, at: i64) -> QueryResult<bool> {
     write_transaction!(db, async |db| {
         let marker = lock_marker(db).await? + 1;
@@ -53,7 +54,6 @@ pub(crate) async fn delete(db: &mut Conn, id: String, at: i64) -> QueryResult<bo
                 (c::access_token.eq(None::<Vec<u8>>), c::refresh_token.eq(None::<Vec<u8>>)),
                 (c::client_id.eq(&nothing), c::scope.eq(&nothing), c::foreign_owner.eq(&nothing)),
                 (c::calendly_user.eq(&nothing), c::calendly_organization.eq(&nothing)),
-                (c::claim_id.eq(&nothing), c::claim_holder.eq(&nothing), c::claim_at.eq(None::<i64>)),
                 (c::refused_reason.eq(&nothing), c::refused_since.eq(None::<i64>)),
                 (c::quarantine_reason.eq(&nothing), c::quarantined_since.eq(None::<i64>)),
                 (c::webhook_state.eq("unknown"), c::webhook_reason.eq(&nothing), c::webhook_uri.eq(&nothing)),

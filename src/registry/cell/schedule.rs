@@ -1,0 +1,43 @@
+//! When a cell's actor looks again and its subscription is verified, and how often the actor was restarted: plain numbers,
+//! read by sweeps without a lock.
+
+use std::sync::atomic::Ordering;
+
+use chrono::{DateTime, Utc};
+
+use super::Cell;
+
+impl Cell {
+    /// When its actor means to look again; for the sweep that proves that somebody will.
+    pub fn set_wake_at(&self, at: Option<DateTime<Utc>>) {
+        self.wake_at.store(at.map_or(i64::MAX, |at| at.timestamp_millis()), Ordering::Relaxed);
+    }
+
+    /// The same; `None` where it waits for nothing.
+    #[must_use]
+    pub fn wake_at(&self) -> Option<DateTime<Utc>> {
+        DateTime::from_timestamp_millis(self.wake_at.load(Ordering::Relaxed))
+    }
+
+    /// When its subscription is to be verified next; `None`: at once.
+    pub fn set_verify_at(&self, at: Option<DateTime<Utc>>) {
+        self.verify_at.store(at.map_or(i64::MIN, |at| at.timestamp_millis()), Ordering::Relaxed);
+    }
+
+    /// The same.
+    #[must_use]
+    pub fn verify_at(&self) -> Option<DateTime<Utc>> {
+        DateTime::from_timestamp_millis(self.verify_at.load(Ordering::Relaxed))
+    }
+
+    /// One more restart of its actor.
+    pub fn count_restart(&self) {
+        self.restarts.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Restarts since the start of the process.
+    #[must_use]
+    pub fn restarts(&self) -> u32 {
+        self.restarts.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,26 @@
+//! The binary as a black box: real processes, real sockets, a simulated Calendly in the test process, real signals.
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "tests fail by panicking, and wait on real processes and a real clock"
+)]
+#![cfg(feature = "simulator")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod installation;
+mod process;
+
+mod bad_input;
+mod database_away;
+mod demo;
+mod first_job;
+mod imports;
+mod log;
+mod looking;
+mod postgres;
+mod stand_by;
+mod stopping;
