@@ -1,5 +1,6 @@
 //! The time until connections whose tokens all expired while the keeper was off are fresh again, from the start of
 //! the process, as configured by default.
+#![allow(clippy::disallowed_methods, reason = "a bench measures real time")]
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a bench prints its figure, or ends")]
 
 mod support;

@@ -1,5 +1,6 @@
 //! The share of a core that the real keeper uses when nothing is due: timers, sweep, status line, lock and change
 //! marker.
+#![allow(clippy::disallowed_methods, reason = "a bench measures real time")]
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a bench prints its figure, or ends")]
 
 mod support;

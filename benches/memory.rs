@@ -3,6 +3,7 @@
 //! Counted is everything: actor, mailbox, supervising task, timer, cell with access token, ids, URIs and scopes, the
 //! maps, what the allocator keeps after loading from SQLite, less what a keeper with one connection needs. Tokens
 //! live for a month to come, no webhook is verified.
+#![allow(clippy::disallowed_methods, reason = "a bench measures real time")]
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a bench prints its figure, or ends")]
 
 mod support;

@@ -2,6 +2,7 @@
 //!
 //! The keeper is the real process on connections that have all expired; counted is what the simulator rotates while
 //! the middle four fifths of them are refreshed. The bare loop refreshes as many grants of the same simulator.
+#![allow(clippy::disallowed_methods, reason = "a bench measures real time")]
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a bench prints its figure, or ends")]
 
 mod support;

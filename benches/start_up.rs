@@ -1,5 +1,6 @@
 //! The time from the start of the real keeper until it has loaded its connections and started their actors, less
 //! what a keeper with one connection needs.
+#![allow(clippy::disallowed_methods, reason = "a bench measures real time")]
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a bench prints its figure, or ends")]
 
 mod support;

@@ -1,5 +1,6 @@
 //! A whole keeper in this process on real time: real actors, real HTTP client, SQLite in a temporary folder, and a
 //! simulated Calendly on a runtime of its own.
+#![allow(clippy::disallowed_methods, reason = "a test on real time")]
 
 use std::collections::BTreeSet;
 use std::path::Path;

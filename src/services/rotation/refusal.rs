@@ -130,12 +130,15 @@ enum Witness {
     Ready(Arc<Cell>),
 }
 
+/// No living token, and when it ends: the least is asked first.
+type Rank = (bool, Option<DateTime<Utc>>);
+
 /// Of those that can be asked now the one that needs a refresh soonest, those with a living token first.
 fn witness(rotation: &Rotation, called: &HashSet<ConnectionId>) -> Witness {
     let services = &rotation.services;
     let now = services.adapters.clock.now();
     let mut anybody = false;
-    let mut ready: Option<((bool, Option<DateTime<Utc>>), Arc<Cell>)> = None;
+    let mut ready: Option<(Rank, Arc<Cell>)> = None;
     for cell in services.registry.cells() {
         let view = cell.token_view();
         let is_other = cell.id() != rotation.id() && !called.contains(cell.id());
