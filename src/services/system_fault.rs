@@ -75,6 +75,7 @@ pub struct SystemFault {
     changed: Notify,
     /// Refusals that were withheld are confirmed one by one, or they would look like everybody's again.
     confirming: tokio::sync::Mutex<()>,
+    calling: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -96,6 +97,7 @@ impl SystemFault {
             state: Mutex::default(),
             changed: Notify::new(),
             confirming: tokio::sync::Mutex::default(),
+            calling: tokio::sync::Mutex::default(),
         }
     }
 
@@ -209,17 +211,12 @@ impl SystemFault {
     }
 
     /// Looks for evidence about a refusal, `grace` at most: a success after the first `before`, or a fault of all.
-    pub async fn evidence(
-        &self,
-        id: &ConnectionId,
-        before: u64,
-        now: DateTime<Utc>,
-        grace: Duration,
-    ) -> Evidence {
+    pub async fn evidence(&self, id: &ConnectionId, before: u64, grace: Duration) -> Evidence {
         let changed = self.changed.notified();
         tokio::pin!(changed);
         changed.as_mut().enable();
-        if self.successes() == before && !self.failed(Kind::EverybodyRefused, id, now) {
+        self.note_refusal(id);
+        if self.successes() == before && self.current().is_none() && !self.many_refused() {
             let _ = tokio::time::timeout(grace, changed).await;
         }
         match self.current() {
@@ -227,6 +224,32 @@ impl SystemFault {
             None if self.successes() > before => Evidence::Stands,
             None => Evidence::None,
         }
+    }
+
+    /// Counts a refusal among those since the last success.
+    pub fn note_refusal(&self, id: &ConnectionId) {
+        let mut state = lock(&self.state);
+        let streak = state.streaks.entry(Kind::EverybodyRefused).or_default();
+        if streak.len() <= MANY {
+            streak.insert(id.clone());
+        }
+    }
+
+    /// More distinct connections than a few were refused since the last success.
+    #[must_use]
+    pub fn many_refused(&self) -> bool {
+        lock(&self.state).streaks.get(&Kind::EverybodyRefused).is_some_and(|streak| streak.len() > MANY)
+    }
+
+    /// Whether this connection's refusal was withheld and waits to be confirmed.
+    #[must_use]
+    pub fn is_withheld(&self, id: &ConnectionId) -> bool {
+        lock(&self.state).withheld.contains(id)
+    }
+
+    /// One witness at a time: its success speaks for all who were refused before.
+    pub async fn calling(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.calling.lock().await
     }
 
     /// Waits until something has changed: a fault began, or a refresh succeeded.
@@ -285,25 +308,9 @@ mod tests {
         let (grace, one) = (Duration::from_secs(2), id(1));
         faults.succeeded(now);
         let before = faults.successes();
-        assert_eq!(
-            faults.evidence(&one, before, now, grace).await,
-            Evidence::None,
-            "an earlier one says nothing"
-        );
+        assert_eq!(faults.evidence(&one, before, grace).await, Evidence::None, "an earlier one says nothing");
         let (evidence, ()) =
-            tokio::join!(faults.evidence(&one, before, now, grace), async { faults.succeeded(now) });
+            tokio::join!(faults.evidence(&one, before, grace), async { faults.succeeded(now) });
         assert_eq!(evidence, Evidence::Stands);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn refusals_of_many_at_once_are_all_withheld() {
-        let faults = faults();
-        let now = DateTime::UNIX_EPOCH;
-        let refusals = (0..20).map(|n| {
-            let faults = faults.clone();
-            async move { faults.evidence(&id(n), 0, now, Duration::from_secs(2)).await }
-        });
-        let evidence = futures_util::future::join_all(refusals).await;
-        assert!(evidence.iter().all(|evidence| *evidence == Evidence::Withheld));
     }
 }

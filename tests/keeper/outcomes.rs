@@ -199,6 +199,27 @@ fn dead_grants_among_an_import_hold_nobody_up_and_are_marked() {
     });
 }
 
+/// A sixth of the users has gone away while the keeper was off: the others notice nothing.
+#[test]
+fn a_hundred_revocations_at_once_are_no_fault_of_all() {
+    virtual_time(7200, async |mut world| {
+        for n in 0..600 {
+            let name = format!("user-{n}");
+            let grant = world.offer(&name, &name, if n % 6 == 0 { 100 } else { -3000 - n });
+            world.put(grant).await;
+            if n % 6 == 0 {
+                world.calendly.revoke_user(&name);
+            }
+        }
+        world.start();
+        world.pass(120).await;
+        let marked = (0..600).filter(|n| world.status(&format!("user-{n}")) != Status::Active);
+        assert_eq!(marked.collect::<Vec<_>>(), (0..600).step_by(6).collect::<Vec<_>>());
+        assert_eq!(world.services.system.current(), None);
+        assert_eq!(world.calendly.book().reused, 0);
+    });
+}
+
 #[test]
 fn two_connections_that_are_both_revoked_are_both_marked() {
     virtual_time(7200, async |mut world| {

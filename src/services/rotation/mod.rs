@@ -67,7 +67,10 @@ pub fn start(services: &Arc<Services>, cell: &Arc<Cell>, why: Why) -> Option<Joi
 
 impl Rotation {
     async fn run(self, _place: Place) -> Ended {
-        let turn = self.services.system.turn(self.id()).await;
+        let turn = match self.why {
+            Why::Witness => None, // whoever called it may hold the turn
+            _ => self.services.system.turn(self.id()).await,
+        };
         let needed_by = self.cell.read(|connection| connection.expires_at);
         let Some(permit) = self.services.limiter.permit(self.why.urgency(), needed_by).await else {
             return Ended::Stopping;

@@ -14,14 +14,14 @@ use serde_json::json;
 use super::claim::{self, Consumed, Held};
 use super::{Ended, Rotation, start};
 use crate::domain::decision::Why;
-use crate::domain::facts::Refusal;
+use crate::domain::facts::{Refusal, WebhookState};
 use crate::domain::ids::ConnectionId;
 use crate::domain::rotation::Refuse;
 use crate::domain::timeline::Kind;
 use crate::ports::StoreError;
 use crate::registry::cell::Cell;
 use crate::runtime::sleep;
-use crate::services::system_fault::Evidence;
+use crate::services::system_fault::{Evidence, Kind as Fault};
 
 /// How long a refusal waits for evidence before a witness is called.
 const GRACE: Duration = Duration::from_secs(2);
@@ -34,6 +34,12 @@ const WITHHELD: Duration = Duration::from_secs(15);
 pub(super) async fn refused(rotation: &Rotation, held: Held, confirming: bool) -> Ended {
     let services = &rotation.services;
     services.system.answered();
+    if rotation.why == Why::Witness {
+        // It speaks for somebody else; about itself it is asked again.
+        services.system.note_refusal(rotation.id());
+        services.system.withhold(rotation.id());
+        return claim::release(rotation, &held, Consumed::No, WITHHELD).await;
+    }
     let grace = if confirming { Duration::ZERO } else { GRACE };
     if !stands(rotation, grace).await {
         services.system.withhold(rotation.id());
@@ -92,32 +98,53 @@ async fn write(rotation: &Rotation, refuse: Refuse) -> Option<bool> {
     }
 }
 
-/// Whether this refusal is the connection's own.
+/// Whether this refusal is the connection's own. Many dead grants at once are told from a fault of all by a witness:
+/// only where it is refused as well, or there is none, is it everybody.
 async fn stands(rotation: &Rotation, mut grace: Duration) -> bool {
     let services = &rotation.services;
-    let before = services.system.successes();
+    let system = &services.system;
+    let before = system.successes();
+    let others_succeed = || system.successes() > before && system.current().is_none();
     let mut called = HashSet::new();
     for _ in 0..WITNESSES {
-        let now = services.adapters.clock.now();
-        match services.system.evidence(rotation.id(), before, now, grace).await {
+        match system.evidence(rotation.id(), before, grace).await {
             Evidence::Stands => return true,
             Evidence::Withheld => return false,
             Evidence::None if services.shutdown.is_requested() => return false,
             Evidence::None => {}
         }
         grace = GRACE;
-        match witness(rotation, &called) {
-            Witness::Nobody => return true,
-            Witness::Busy => {}
-            Witness::Ready(witness) => {
-                called.insert(witness.id().clone());
-                if let Some(task) = start(services, &witness, Why::Witness) {
-                    let _ = task.await; // how it ended is told to `system`
-                }
+        let _calling = system.calling().await;
+        if system.successes() > before || system.current().is_some() {
+            return others_succeed();
+        }
+        let witness = match witness(rotation, &called) {
+            Witness::Ready(witness) => witness,
+            Witness::Nobody if !system.many_refused() => return true,
+            Witness::Busy if !system.many_refused() => continue,
+            Witness::Nobody | Witness::Busy => {
+                everybody(rotation);
+                return false;
             }
+        };
+        called.insert(witness.id().clone());
+        if let Some(task) = start(services, &witness, Why::Witness) {
+            let _ = task.await; // how it ended is told to `system`
+        }
+        if system.many_refused() && system.is_refused(witness.id()) {
+            everybody(rotation);
+        }
+        if system.successes() > before || system.current().is_some() {
+            return others_succeed();
         }
     }
-    services.system.successes() > before && services.system.current().is_none()
+    false
+}
+
+fn everybody(rotation: &Rotation) {
+    let services = &rotation.services;
+    let hint = "no connection is marked; it ends by itself when a refresh succeeds";
+    services.system.begin(Fault::EverybodyRefused, services.adapters.clock.now(), hint);
 }
 
 /// Who could say whether others are refused as well.
@@ -130,8 +157,13 @@ enum Witness {
     Ready(Arc<Cell>),
 }
 
-/// No living token, and when it ends: the least is asked first.
-type Rank = (bool, Option<DateTime<Utc>>);
+/// Not proven, no living token, and when it ends: the least is asked first.
+type Rank = (bool, bool, Option<DateTime<Utc>>);
+
+/// Its grant has worked here: a refresh, or a look at its webhook.
+fn is_proven(cell: &Cell) -> bool {
+    cell.read(|c| c.generation > c.granted_generation || c.facts.webhook.state == WebhookState::Ok)
+}
 
 /// Of those that can be asked now the one that needs a refresh soonest, those with a living token first.
 fn witness(rotation: &Rotation, called: &HashSet<ConnectionId>) -> Witness {
@@ -142,14 +174,15 @@ fn witness(rotation: &Rotation, called: &HashSet<ConnectionId>) -> Witness {
     for cell in services.registry.cells() {
         let view = cell.token_view();
         let is_other = cell.id() != rotation.id() && !called.contains(cell.id());
-        if !view.may_refresh || !is_other || services.system.is_refused(cell.id()) {
+        let is_doubtful = services.system.is_refused(cell.id()) || services.system.is_withheld(cell.id());
+        if !view.may_refresh || !is_other || is_doubtful {
             continue;
         }
         anybody = true;
         let may_now = !view.unknown
             && view.not_before.is_none_or(|not_before| not_before <= now)
             && services.registry.in_flight.end_of(cell.id()).is_none();
-        let rank = (cell.living(now).is_none(), view.expires_at);
+        let rank = (!is_proven(&cell), cell.living(now).is_none(), view.expires_at);
         if may_now && ready.as_ref().is_none_or(|(best, _)| rank < *best) {
             ready = Some((rank, cell));
         }
