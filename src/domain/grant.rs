@@ -1,5 +1,7 @@
 //! A connection as stored, a grant as offered, and what to do with an offer.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 
 use super::facts::Facts;
@@ -21,7 +23,7 @@ pub struct Connection {
     /// When this grant was given to the keeper.
     pub granted_at: DateTime<Utc>,
     /// The OAuth client that the grant was issued to.
-    pub client_id: Option<Box<str>>,
+    pub client_id: Option<Arc<str>>,
     /// `None` where an import had none.
     pub access_token: Option<AccessToken>,
     /// When the access token ends; `None` where that is not known.
@@ -29,7 +31,7 @@ pub struct Connection {
     /// The access token's whole lifetime.
     pub lifetime: Lifetime,
     /// Granted scopes, separated by blanks.
-    pub scope: Option<Box<str>>,
+    pub scope: Option<Arc<str>>,
     /// The user's URI.
     pub user: Option<Box<str>>,
     /// The organization's URI.

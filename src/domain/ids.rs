@@ -38,6 +38,12 @@ impl ConnectionId {
         &self.0
     }
 
+    /// The same, for whoever keeps it.
+    #[must_use]
+    pub fn shared(&self) -> Arc<str> {
+        self.0.clone()
+    }
+
     /// Which of `buckets` this id falls into; the same in every process and version (FNV-1a).
     #[must_use]
     pub fn bucket(&self, buckets: usize) -> usize {

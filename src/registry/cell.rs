@@ -183,8 +183,8 @@ impl Cell {
         row.access_token = Some(commit.access_token.clone());
         row.expires_at = Some(commit.expires_at);
         row.lifetime = commit.lifetime;
-        if commit.scope.is_some() {
-            row.scope.clone_from(&commit.scope);
+        if commit.scope.is_some() && commit.scope.as_deref() != row.scope.as_deref() {
+            row.scope = commit.scope.as_deref().map(Into::into); // else it stays the one that all share
         }
         fill(&mut row.user, commit.user.as_deref());
         fill(&mut row.organization, commit.organization.as_deref());

@@ -23,6 +23,7 @@ mod rows;
 #[rustfmt::skip] // generated
 mod schema;
 mod session;
+mod shared_text;
 mod sql;
 mod time;
 mod vault;

@@ -8,6 +8,7 @@ use sha2::Sha256;
 
 use super::key_ring::{KeyRing, Place};
 use super::row::{ClaimRow, ClaimedRow, CommitRow, ConnectionRow, GrantRow, RefuseRow, ReleaseRow};
+use super::shared_text::SharedText;
 use super::time::{micros, time};
 use crate::domain::facts::{Facts, GrantFact, Quarantined, Refusal, WebhookFact, WebhookState};
 use crate::domain::grant::{Connection, NewGrant, OpenClaim};
@@ -24,6 +25,7 @@ const REFRESH_TOKEN: &str = "refresh_token";
 pub(super) struct Vault {
     ring: KeyRing,
     fingerprints: Zeroizing<[u8; 32]>,
+    texts: SharedText,
 }
 
 /// A row whose tokens no configured key opens, or that another version wrote.
@@ -37,7 +39,7 @@ impl From<Unreadable> for StoreError {
 
 impl Vault {
     pub(super) fn new(ring: KeyRing, fingerprints: Zeroizing<[u8; 32]>) -> Self {
-        Self { ring, fingerprints }
+        Self { ring, fingerprints, texts: SharedText::default() }
     }
 
     /// Keyed, so that whoever has the database cannot tell whether a token he guesses or found is in it.
@@ -159,8 +161,8 @@ impl Vault {
             attempts: u32::try_from(row.attempts).unwrap_or(u32::MAX),
             next_attempt_at: row.next_attempt_at.map(time),
             id: row.id.parse().map_err(|_| unreadable(&row.id, "its id is none"))?,
-            client_id: row.client_id.map(Into::into),
-            scope: row.scope.map(Into::into),
+            client_id: row.client_id.map(|text| self.texts.get(&text)),
+            scope: row.scope.map(|text| self.texts.get(&text)),
             user: row.calendly_user.map(Into::into),
             organization: row.calendly_organization.map(Into::into),
             foreign_owner: row.foreign_owner.map(Into::into),

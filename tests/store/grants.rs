@@ -21,7 +21,7 @@ pub(crate) async fn a_grant_is_read_back_as_it_was_given(f: Fixture) {
 
     assert_eq!((anna.id, anna.grant_id, anna.granted_at), (offer.id, offer.grant_id, at(0)));
     assert_eq!((anna.generation, anna.granted_generation), (Generation(1), Generation(1)));
-    assert_eq!((anna.client_id, anna.scope), (offer.client_id, offer.scope));
+    assert_eq!((anna.client_id, anna.scope), (offer.client_id.map(Into::into), offer.scope.map(Into::into)));
     assert_eq!((anna.user, anna.organization), (offer.user, offer.organization));
     assert_eq!((anna.expires_at, anna.lifetime), (offer.expires_at, offer.lifetime));
     assert_eq!(anna.access_token.as_ref().map(AccessToken::expose), Some("access-of-r1"));

@@ -50,6 +50,10 @@ impl Supervisor {
     fn loaded(&mut self, page: Page, ctx: &mut Context<Self>) {
         let services = self.shared.services.clone();
         let registry = &services.registry;
+        let last = page.next.is_none();
+        if let Some(next) = page.next {
+            self.load_page(Some(next), ctx); // it is read while this one's actors are started
+        }
         let mut cells = Vec::with_capacity(page.connections.len());
         for mut row in page.connections {
             if !registry.ownership.includes(&row.id) {
@@ -64,16 +68,13 @@ impl Supervisor {
         }
         self.say_webhooks_are_off(cells);
         self.say_unreadable(page.unreadable);
-        match page.next {
-            Some(next) => self.load_page(Some(next), ctx),
-            None => {
-                self.phase = Phase::Working;
-                self.shared.started.store(true, Ordering::Relaxed);
-                let mut line = vec![("connections".to_owned(), registry.len().to_string())];
-                line.extend(self.counts().shown());
-                line.push(("database".into(), self.shared.services.adapters.store.backend().into()));
-                say("started", &line);
-            }
+        if last {
+            self.phase = Phase::Working;
+            self.shared.started.store(true, Ordering::Relaxed);
+            let mut line = vec![("connections".to_owned(), registry.len().to_string())];
+            line.extend(self.counts().shown());
+            line.push(("database".into(), self.shared.services.adapters.store.backend().into()));
+            say("started", &line);
         }
     }
 

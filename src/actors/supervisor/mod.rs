@@ -155,7 +155,7 @@ impl Supervisor {
         let Some(parent) = self.parent.clone() else { return };
         let id = cell.id().clone();
         let shared = self.shared.clone();
-        let address = start_child(self.shared.arbiters.of(&id), id.as_str().into(), parent, move |exit| {
+        let address = start_child(self.shared.arbiters.of(&id), id.shared(), parent, move |exit| {
             ConnectionActor::new(shared, cell, exit)
         });
         self.shared.children.started(id, address);

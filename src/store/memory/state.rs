@@ -145,7 +145,7 @@ impl State {
             Some(OpenClaim { id: request.claim_id, holder: super::instance(), at: stored(request.at) });
         Some(Claimed {
             refresh_token,
-            client_id: connection.client_id.clone(),
+            client_id: connection.client_id.as_deref().map(Into::into),
             unknown_since: connection.unknown_since,
         })
     }
@@ -173,7 +173,7 @@ impl State {
         connection.access_token = Some(commit.access_token);
         connection.expires_at = Some(stored(commit.expires_at));
         connection.lifetime = commit.lifetime;
-        connection.scope = commit.scope.or(connection.scope.take());
+        connection.scope = commit.scope.map(Into::into).or(connection.scope.take());
         connection.user = connection.user.take().or(commit.user);
         connection.organization = connection.organization.take().or(commit.organization);
         connection.foreign_owner = commit.foreign_owner;
@@ -232,11 +232,11 @@ fn granted(offer: NewGrant, generation: Generation, old: Option<&Connection>) ->
         generation,
         granted_generation: generation,
         granted_at: offer.granted_at,
-        client_id: offer.client_id,
+        client_id: offer.client_id.map(Into::into),
         access_token: offer.access_token,
         expires_at: offer.expires_at,
         lifetime: offer.lifetime,
-        scope: offer.scope,
+        scope: offer.scope.map(Into::into),
         // Who is not said to be somebody else is the same person: else a stranger's tokens would not be noticed.
         user: offer.user.or(old.and_then(|old| old.user.clone())),
         organization: offer.organization.or(old.and_then(|old| old.organization.clone())),
