@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use log::{info, warn};
 use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 
 use super::limiter::Limiter;
 use crate::domain::ids::ConnectionId;
@@ -122,18 +123,20 @@ impl SystemFault {
 
     /// One connection failed in a way that many may share. True where a fault of that kind holds now.
     pub fn failed(&self, kind: Kind, id: &ConnectionId, now: DateTime<Utc>) -> bool {
-        let many = {
-            let mut state = lock(&self.state);
-            let streak = state.streaks.entry(kind).or_default();
-            if streak.len() <= MANY {
-                streak.insert(id.clone());
-            }
-            streak.len() > MANY
-        };
-        if many {
+        if self.count(kind, id) {
             self.begin(kind, now, "no connection is marked; it ends by itself when a refresh succeeds");
         }
         self.current().is_some_and(|fault| fault.kind == kind)
+    }
+
+    /// Counts a connection among those that failed alike since the last success; true where they are many.
+    fn count(&self, kind: Kind, id: &ConnectionId) -> bool {
+        let mut state = lock(&self.state);
+        let streak = state.streaks.entry(kind).or_default();
+        if streak.len() <= MANY {
+            streak.insert(id.clone());
+        }
+        streak.len() > MANY
     }
 
     /// A refresh succeeded: whatever held is over.
@@ -228,11 +231,7 @@ impl SystemFault {
 
     /// Counts a refusal among those since the last success.
     pub fn note_refusal(&self, id: &ConnectionId) {
-        let mut state = lock(&self.state);
-        let streak = state.streaks.entry(Kind::EverybodyRefused).or_default();
-        if streak.len() <= MANY {
-            streak.insert(id.clone());
-        }
+        self.count(Kind::EverybodyRefused, id);
     }
 
     /// More distinct connections than a few were refused since the last success.
@@ -252,9 +251,10 @@ impl SystemFault {
         self.calling.lock().await
     }
 
-    /// Waits until something has changed: a fault began, or a refresh succeeded.
-    pub async fn changed(&self) {
-        self.changed.notified().await;
+    /// Ends when something has changed since this call, even before it is first polled: a fault began, or a refresh
+    /// succeeded.
+    pub fn changed(&self) -> Notified<'_> {
+        self.changed.notified()
     }
 }
 

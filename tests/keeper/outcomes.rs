@@ -123,6 +123,11 @@ fn everybody_refused_is_nobodys_fault() {
         world.calendly.book().trouble_for_all = Some(Trouble::InvalidGrant);
         world.start();
         world.pass(600).await;
+        assert!(
+            world.calendly.book().token_requests < 60,
+            "{} requests",
+            world.calendly.book().token_requests
+        );
         let marked = (0..100).filter(|n| world.status(&format!("user-{n}")) != Status::Active).count();
         assert_eq!(marked, 0);
         world.calendly.book().trouble_for_all = None;

@@ -131,7 +131,8 @@ async fn stands(rotation: &Rotation, mut grace: Duration) -> bool {
         if let Some(task) = start(services, &witness, Why::Witness) {
             let _ = task.await; // how it ended is told to `system`
         }
-        if system.many_refused() && system.is_refused(witness.id()) {
+        // The streak counts no further than many: that a witness was refused shows in what was withheld.
+        if system.many_refused() && system.is_withheld(witness.id()) {
             everybody(rotation);
         }
         if system.successes() > before || system.current().is_some() {
