@@ -204,14 +204,6 @@ impl Handler<Fail> for ConnectionActor {
     type Result = ();
 
     fn handle(&mut self, how: Fail, ctx: &mut Self::Context) {
-        match how {
-            #[expect(clippy::panic, reason = "what the message is for")]
-            Fail::Panic => panic!("failure injected on purpose"),
-            Fail::Error => {
-                self.exit.set(Exit::Error("failure injected on purpose".into()));
-                ctx.stop();
-            }
-            Fail::Stop => ctx.stop(),
-        }
+        how.carry_out(&self.exit, ctx);
     }
 }

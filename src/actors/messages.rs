@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use actix::Message;
+use actix::{Actor, ActorContext as _, Context, Message};
 
-use super::supervision::ChildEvent;
+use super::supervision::{ChildEvent, Exit, ExitCell};
 use crate::registry::cell::Cell;
 
 /// To a connection: look at your cell and decide anew.
@@ -31,6 +31,23 @@ pub enum Fail {
     /// Stop without a reason.
     Stop,
 }
+
+impl Fail {
+    /// What every supervised actor does when it gets the message.
+    pub(super) fn carry_out<A: Actor<Context = Context<A>>>(self, exit: &ExitCell, ctx: &mut Context<A>) {
+        match self {
+            #[expect(clippy::panic, reason = "what the message is for")]
+            Self::Panic => panic!("{INJECTED}"),
+            Self::Error => {
+                exit.set(Exit::Error(INJECTED.into()));
+                ctx.stop();
+            }
+            Self::Stop => ctx.stop(),
+        }
+    }
+}
+
+const INJECTED: &str = "failure injected on purpose";
 
 /// To the webhook actor: verify this connection's subscription, then tell its actor.
 #[derive(Message, Clone, Debug)]

@@ -95,11 +95,11 @@ pub fn start(services: Arc<Services>, settings: Settings, arbiters: Arbiters) ->
         }));
     let for_webhook = shared.clone();
     let webhook =
-        start_child(&root, "webhook".into(), top.clone(), move |_| WebhookActor::new(for_webhook.clone()));
+        start_child(&root, "webhook".into(), top.clone(), move |exit| WebhookActor::new(for_webhook, exit));
     let _ = shared.webhook.set(webhook);
     let for_supervisor = shared.clone();
     let supervisor =
-        start_child(&root, "supervisor".into(), top, move |_| Supervisor::new(for_supervisor.clone()));
+        start_child(&root, "supervisor".into(), top, move |exit| Supervisor::new(for_supervisor, exit));
     Keeper { shared, supervisor, failed }
 }
 

@@ -11,6 +11,7 @@ use log::error;
 
 use super::Shared;
 use super::messages::{Fail, Look, Verify};
+use super::supervision::ExitCell;
 use crate::domain::facts::WebhookState;
 use crate::domain::ids::{ConnectionId, GrantId};
 use crate::domain::subscription::Scope;
@@ -27,6 +28,7 @@ const AFTER_REPAIR: Duration = Duration::from_secs(60);
 /// Holds who asked; what it finds goes into the cells.
 pub struct WebhookActor {
     shared: Arc<Shared>,
+    exit: ExitCell,
     asked: HashMap<GroupKey, Vec<Arc<Cell>>>,
     queue: VecDeque<GroupKey>,
     running: HashMap<GroupKey, ()>,
@@ -37,9 +39,10 @@ pub struct WebhookActor {
 impl WebhookActor {
     /// With nothing asked yet.
     #[must_use]
-    pub fn new(shared: Arc<Shared>) -> Self {
+    pub fn new(shared: Arc<Shared>, exit: ExitCell) -> Self {
         Self {
             shared,
+            exit,
             asked: HashMap::new(),
             queue: VecDeque::new(),
             running: HashMap::new(),
@@ -122,7 +125,7 @@ impl Actor for WebhookActor {
 impl Supervised for WebhookActor {
     /// What was asked is forgotten; who asked will ask again.
     fn restarting(&mut self, _ctx: &mut Self::Context) {
-        *self = Self::new(self.shared.clone());
+        *self = Self::new(self.shared.clone(), self.exit.clone());
         for id in self.shared.children.ids() {
             if let Some(actor) = self.shared.children.address(&id) {
                 actor.do_send(Look { verified: true });
@@ -151,10 +154,6 @@ impl Handler<Fail> for WebhookActor {
     type Result = ();
 
     fn handle(&mut self, how: Fail, ctx: &mut Self::Context) {
-        match how {
-            #[expect(clippy::panic, reason = "what the message is for")]
-            Fail::Panic => panic!("failure injected on purpose"),
-            Fail::Error | Fail::Stop => ctx.stop(),
-        }
+        how.carry_out(&self.exit, ctx);
     }
 }

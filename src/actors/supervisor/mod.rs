@@ -17,7 +17,7 @@ use serde_json::json;
 use super::Shared;
 use super::connection::ConnectionActor;
 use super::messages::{Fail, OfChild, Poll};
-use super::supervision::{ChildEvent, Parent, start_child};
+use super::supervision::{ChildEvent, ExitCell, Parent, start_child};
 use crate::domain::facts::Quarantined;
 use crate::domain::grant::Connection;
 use crate::domain::ids::ConnectionId;
@@ -51,6 +51,7 @@ enum Phase {
 /// Holds what can be found out again: after a restart of its own it goes on with the children there are.
 pub struct Supervisor {
     shared: Arc<Shared>,
+    exit: ExitCell,
     /// For the connections' actors.
     parent: Option<Arc<Parent>>,
     phase: Phase,
@@ -65,9 +66,10 @@ pub struct Supervisor {
 impl Supervisor {
     /// With nothing loaded.
     #[must_use]
-    pub fn new(shared: Arc<Shared>) -> Self {
+    pub fn new(shared: Arc<Shared>, exit: ExitCell) -> Self {
         Self {
             shared,
+            exit,
             parent: None,
             phase: Phase::StandBy,
             polling: false,
@@ -264,7 +266,7 @@ impl Actor for Supervisor {
 
 impl Supervised for Supervisor {
     fn restarting(&mut self, _ctx: &mut Self::Context) {
-        *self = Self::new(self.shared.clone());
+        *self = Self::new(self.shared.clone(), self.exit.clone());
     }
 }
 
@@ -288,10 +290,6 @@ impl Handler<Fail> for Supervisor {
     type Result = ();
 
     fn handle(&mut self, how: Fail, ctx: &mut Self::Context) {
-        match how {
-            #[expect(clippy::panic, reason = "what the message is for")]
-            Fail::Panic => panic!("failure injected on purpose"),
-            Fail::Error | Fail::Stop => ctx.stop(),
-        }
+        how.carry_out(&self.exit, ctx);
     }
 }
