@@ -30,13 +30,17 @@ use crate::simulator::{self, SeedGrant, Simulator};
 use crate::store::{self, KeyRing, Options};
 use crate::telemetry::log::Format;
 use crate::{actors, calendly, telemetry};
+use chaos::Chaos;
 use stories::{CALLBACK, EVENTS, Story};
 use verdict::Outcome;
 
 /// How long the demo's access tokens live, in seconds: one sees refreshes go on.
 const TOKEN_LIFETIME: i64 = 60;
 /// `--once` gives up after this.
-const ONCE_AT_MOST: Duration = Duration::from_secs(90);
+const ONCE_AT_MOST: Duration = Duration::from_secs(120);
+/// With `--once` the chaos ends after this, or after half of a shorter time that was asked for: then all has to come
+/// right by itself.
+const CHAOS_FOR: Duration = Duration::from_secs(20);
 
 const HELP: &str = "\
 Starts a simulated Calendly and a keeper with a few connections, each with a story of its
@@ -57,7 +61,7 @@ pub struct Args {
     /// How many connections
     #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub connections: u32,
-    /// Let the simulated Calendly fail at random: errors, lost answers, disabled webhooks
+    /// Let the simulated Calendly fail at random and actors crash; with --once for 20 s
     #[arg(long)]
     pub chaos: bool,
     /// Repeat the chaos of an earlier run
@@ -96,28 +100,24 @@ pub fn execute(args: &Args, out: &mut impl Write) -> anyhow::Result<()> {
     }))?;
     let services = start::services(&client(&simulator)?, settings()?, store, clock, io.handle())?;
     io.block_on(hand_over(&services, &cast))?;
-    if args.chaos {
-        chaos::faults(&simulator)?;
-        info!(target: "demo", seed; "chaos: faults at the simulator, crashing actors");
-    }
+    let chaos = args.chaos.then(|| Chaos::begin(&simulator, seed)).transpose()?;
     let script = async |keeper: &Keeper| {
-        let crashes = async {
-            if args.chaos {
-                chaos::crashes(&keeper.shared, seed).await;
-            }
-            std::future::pending::<anyhow::Result<()>>().await
-        };
         let limit = args.duration.unwrap_or(if args.once { ONCE_AT_MOST } else { Duration::MAX });
         let play = async {
+            match &chaos {
+                // Judged is what comes of it: while faults go on, somebody is always in the middle of one.
+                Some(chaos) if args.once => chaos.last(&keeper.shared, CHAOS_FOR.min(limit / 2)).await,
+                Some(chaos) => chaos.for_ever(&keeper.shared).await,
+                None => {}
+            }
             if args.once {
-                let _ = tokio::time::timeout(limit, all_right(&services, &simulator, &cast)).await;
-                finish(&services, &simulator, &cast, out).await
+                all_right(&services, &simulator, &cast).await;
             } else {
-                let _ = tokio::time::timeout(limit, std::future::pending::<()>()).await;
-                Ok(())
+                std::future::pending().await
             }
         };
-        tokio::select! { ended = play => ended, ended = crashes => ended }
+        let _ = tokio::time::timeout(limit, play).await;
+        if args.once { finish(&services, &simulator, &cast, chaos.as_ref(), out).await } else { Ok(()) }
     };
     process::keep(io, services.clone(), actor_settings(), script)
 }
@@ -169,6 +169,7 @@ async fn finish(
     services: &Services,
     simulator: &Simulator,
     cast: &[Cast],
+    chaos: Option<&Chaos<'_>>,
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
     services.timeline.flush(Duration::from_secs(10)).await;
@@ -177,6 +178,9 @@ async fn finish(
         outcomes.push(Outcome::of(services, simulator, &one.id, one.story).await);
     }
     verdict::print(out, &outcomes)?;
+    if let Some(chaos) = chaos {
+        writeln!(out, "\nchaos: {} faults at Calendly, {} actors crashed", chaos.faults(), chaos.crashes())?;
+    }
     out.flush()?;
     match outcomes.iter().filter(|outcome| !outcome.is_right()).count() {
         0 => Ok(()),
