@@ -113,7 +113,7 @@ pub fn execute(args: &Args, out: &mut impl Write) -> anyhow::Result<()> {
             if args.once {
                 all_right(&services, &simulator, &cast).await;
             } else {
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         };
         let _ = tokio::time::timeout(limit, play).await;
