@@ -1,4 +1,5 @@
-//! Tells the tests what this machine offers: `cfg(has_shared)`, `cfg(has_postgres)`, `KEEPER_POSTGRES_BIN`.
+//! Tells the tests what this machine offers: `cfg(has_shared)`, `cfg(has_postgres)` with `KEEPER_POSTGRES_BIN`,
+//! `cfg(has_pgbouncer)` with `KEEPER_PGBOUNCER`.
 //!
 //! Watching a path that is not there would compile the crate anew every time, so only what exists is watched:
 //! of PostgreSQL the package database too, which an installation changes. `touch build.rs` for anything else.
@@ -12,7 +13,7 @@ const BIN_VARIABLE: &str = "KEEPER_TEST_POSTGRES_BIN";
 const REFERENCE: &str = "../shared/reference";
 
 fn main() {
-    println!("cargo::rustc-check-cfg=cfg(has_shared, has_postgres)");
+    println!("cargo::rustc-check-cfg=cfg(has_shared, has_postgres, has_pgbouncer)");
     println!("cargo::rerun-if-env-changed={BIN_VARIABLE}");
     println!("cargo::rerun-if-env-changed=PATH");
     for watched in ["build.rs", DEBIAN, "/var/lib/dpkg/status", REFERENCE] {
@@ -26,6 +27,11 @@ fn main() {
     if let Some(bin) = postgres_bin() {
         println!("cargo::rustc-cfg=has_postgres");
         println!("cargo::rustc-env=KEEPER_POSTGRES_BIN={}", bin.display());
+        // Of no use without a server behind it.
+        if let Some(pooler) = pgbouncer() {
+            println!("cargo::rustc-cfg=has_pgbouncer");
+            println!("cargo::rustc-env=KEEPER_PGBOUNCER={}", pooler.display());
+        }
     }
 }
 
@@ -52,6 +58,13 @@ fn postgres_bin() -> Option<PathBuf> {
     env::split_paths(&env::var_os("PATH")?)
         .filter_map(|folder| folder.join("initdb").canonicalize().ok()?.parent().map(Path::to_path_buf))
         .find(|bin| holds_server(bin))
+}
+
+/// Debian puts it where only root's path leads.
+fn pgbouncer() -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let on_path = env::split_paths(&path).map(|folder| folder.join("pgbouncer"));
+    on_path.chain([PathBuf::from("/usr/sbin/pgbouncer")]).find(|binary| binary.is_file())
 }
 
 fn holds_server(bin: &Path) -> bool {

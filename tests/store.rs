@@ -20,8 +20,12 @@ mod given;
 mod grants;
 #[path = "store/locks.rs"]
 mod locks;
+#[path = "store/pooler.rs"]
+mod pooler;
 #[path = "store/postgres_only.rs"]
 mod postgres_only;
+#[path = "store/postgres_tls.rs"]
+mod postgres_tls;
 #[path = "store/rates.rs"]
 mod rates;
 #[path = "store/rotation.rs"]

@@ -22,10 +22,12 @@ mod row;
 mod rows;
 #[rustfmt::skip] // generated
 mod schema;
+mod server;
 mod session;
 mod shared_text;
 mod sql;
 mod time;
+mod tls;
 mod vault;
 mod writer;
 
@@ -42,6 +44,7 @@ pub use self::memory::{MemorySnapshot, MemoryStore};
 use self::options::Location;
 pub use self::options::{OpenError, Options};
 use self::pool::{Db, ask};
+use self::server::Server;
 use self::sql::SqlStore;
 use self::vault::Vault;
 use crate::ports::Store;
@@ -77,9 +80,9 @@ async fn open_here(options: Options) -> Result<Arc<dyn Store>, OpenError> {
     let (db, sqlite, among_all) = match location {
         Location::Sqlite(path) => (open_sqlite::open(&path, max_connections).await?, Some(path), None),
         Location::Postgres(url) => {
-            let config = open_postgres::config(&url)?;
-            let lock = DatabaseLock::new(config.clone(), instance, rand::random());
-            (open_postgres::open(config, max_connections).await?, None, Some(lock))
+            let server = Server::parse(&url)?;
+            let lock = DatabaseLock::new(server.clone(), instance, rand::random());
+            (open_postgres::open(server, max_connections).await?, None, Some(lock))
         }
     };
     let vault = unlock_vault(&db, keys).await?;

@@ -1,17 +1,14 @@
 //! Opens PostgreSQL: checks the server and how it is reached, migrates the keeper's own schema, and makes the pool.
 
-use std::time::Duration;
-
 use diesel::sql_types::{Bool, Text};
 use diesel_async::pooled_connection::SetupCallback;
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _, SimpleAsyncConnection as _};
 use futures_util::FutureExt as _;
-use tokio_postgres::NoTls;
-use tokio_postgres::config::SslMode;
 
-use super::migrations;
 use super::options::OpenError;
 use super::pool::{Db, pool};
+use super::server::Server;
+use super::{migrations, server};
 
 /// A commit is acknowledged when it is durable, whatever the server's default. The keeper has a schema of its own, so
 /// that it may live in the application's database, where a table `connections` is likely.
@@ -22,37 +19,16 @@ const SESSION: &str = "SET search_path = calendly_keeper; SET synchronous_commit
 const MIGRATION_LOCK: &str =
     "SET statement_timeout = '5min'; SELECT pg_advisory_lock(1801807216, 1835624306)";
 
-pub(super) fn config(url: &str) -> Result<tokio_postgres::Config, OpenError> {
-    let mut config: tokio_postgres::Config = url.parse().map_err(|error: tokio_postgres::Error| {
-        let cause = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
-        OpenError::Configuration(format!("database.url: {cause}"))
-    })?;
-    if config.get_ssl_mode() == SslMode::Require {
-        return Err(OpenError::Configuration(
-            "database.url asks for sslmode=require, but this build does not speak TLS to PostgreSQL: reach the \
-             server over a private network or a local TLS proxy, with sslmode=disable"
-                .into(),
-        ));
-    }
-    if config.get_connect_timeout().is_none() {
-        config.connect_timeout(Duration::from_secs(5));
-    }
-    config.keepalives_idle(Duration::from_secs(15)).tcp_user_timeout(Duration::from_secs(30));
-    if config.get_application_name().is_none() {
-        config.application_name("calendly-keeper");
-    }
-    Ok(config)
-}
-
-pub(super) async fn open(config: tokio_postgres::Config, max_connections: usize) -> Result<Db, OpenError> {
-    let mut db = connect(&config).await?;
+pub(super) async fn open(server: Server, max_connections: usize) -> Result<Db, OpenError> {
+    check_sessions(&server).await?;
+    let mut db = connect(&server).await?;
     prepare(&mut db).await?;
     let migrated = tokio::task::spawn_blocking(move || migrations::postgres(db));
     migrated.await.map_err(|error| OpenError::Unavailable(error.to_string()))??;
     let setup: SetupCallback<AsyncPgConnection> = Box::new(move |_| {
-        let config = config.clone();
+        let server = server.clone();
         async move {
-            let mut db = connect(&config).await?;
+            let mut db = connect(&server).await?;
             db.batch_execute(SESSION).await.map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
             Ok(db)
         }
@@ -61,8 +37,18 @@ pub(super) async fn open(config: tokio_postgres::Config, max_connections: usize)
     Ok(Db::Postgres(pool("", max_connections.max(2), setup)?))
 }
 
+/// Before anything is changed: TLS as it was asked for, and no pooler that would lend the migration lock to others.
+async fn check_sessions(server: &Server) -> Result<(), OpenError> {
+    let refusal = |error| server.refusal(&error);
+    let (one, other) = (server.dial().await.map_err(refusal)?, server.dial().await.map_err(refusal)?);
+    if server::are_lent(&one, &other).await.map_err(refusal)? {
+        return Err(OpenError::Configuration(server::LENT.into()));
+    }
+    Ok(())
+}
+
 #[derive(diesel::QueryableByName)]
-struct Server {
+struct Traits {
     #[diesel(sql_type = Text)]
     encoding: String,
     #[diesel(sql_type = Bool)]
@@ -72,20 +58,20 @@ struct Server {
 /// The migration lock goes with the session that [`open`] migrates on.
 async fn prepare(db: &mut AsyncPgConnection) -> Result<(), OpenError> {
     db.batch_execute(MIGRATION_LOCK).await?;
-    let server: Server = diesel::sql_query(
+    let traits: Traits = diesel::sql_query(
         "SELECT current_setting('server_encoding') AS encoding,
             to_regnamespace('calendly_keeper') IS NOT NULL AS has_schema",
     )
     .get_result(db)
     .await?;
-    if server.encoding != "UTF8" {
+    if traits.encoding != "UTF8" {
         return Err(OpenError::Configuration(format!(
             "the database's encoding is {}, it must be UTF8: create one with `CREATE DATABASE … ENCODING 'UTF8' \
              TEMPLATE template0`",
-            server.encoding
+            traits.encoding
         )));
     }
-    if !server.has_schema {
+    if !traits.has_schema {
         db.batch_execute("CREATE SCHEMA calendly_keeper").await.map_err(|error| {
             OpenError::Configuration(format!(
                 "the schema calendly_keeper cannot be made: {error}; create it, owned by the keeper's database user"
@@ -96,11 +82,8 @@ async fn prepare(db: &mut AsyncPgConnection) -> Result<(), OpenError> {
     Ok(())
 }
 
-async fn connect(config: &tokio_postgres::Config) -> diesel::ConnectionResult<AsyncPgConnection> {
-    let bad = |error: tokio_postgres::Error| {
-        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-        diesel::ConnectionError::BadConnection(format!("{error}{cause}"))
-    };
-    let (client, connection) = config.connect(NoTls).await.map_err(bad)?;
+async fn connect(server: &Server) -> diesel::ConnectionResult<AsyncPgConnection> {
+    let bad = |error| diesel::ConnectionError::BadConnection(server::told(&error));
+    let (client, connection) = server.connect().await.map_err(bad)?;
     AsyncPgConnection::try_from_client_and_connection(client, connection).await
 }

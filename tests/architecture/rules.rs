@@ -76,6 +76,8 @@ pub(crate) const PLACES: &[Place] = &[
     place("diesel_async", STORE, SQL),
     place("diesel_migrations", STORE, SQL),
     place("tokio_postgres", STORE, SQL),
+    place("tokio_postgres_rustls", STORE, SQL),
+    place("rustls", STORE, "Calendly's client brings its own; what PostgreSQL needs beyond stands beside it"),
     place("libsqlite3_sys", STORE, SQL),
     place("reqwest", &["calendly"], "one configured client: no redirects, nothing sent twice"),
     place("hyper", SIMULATOR, "a deployed keeper is built without it"),

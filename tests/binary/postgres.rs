@@ -4,6 +4,7 @@ use calendly_keeper::simulator::{Endpoint, Fault, FaultKind};
 
 use crate::installation::Installation;
 use crate::process::{DEADLINE, Keeper};
+use crate::support::pgbouncer::PgBouncer;
 use crate::support::postgres::{Durability, Postgres, Stop, psql};
 use crate::support::wait::until;
 
@@ -146,4 +147,28 @@ fn on_postgresql_a_missing_key_or_an_unreachable_server_is_told_by_exit_code_wit
     assert_eq!(ran.code, 2, "{}", ran.err);
     assert!(ran.err.contains("encryption.keys") && ran.err.contains("keys generate"), "{}", ran.err);
     assert!(!ran.all().contains("hunter2"), "{}", ran.err);
+}
+
+#[test]
+#[cfg_attr(
+    not(has_pgbouncer),
+    ignore = "PgBouncer, or PostgreSQL's server binaries, were not found; install Debian's pgbouncer and postgresql"
+)]
+fn a_pooler_in_transaction_mode_ends_the_start_with_2_and_one_in_session_mode_serves() {
+    let server = Postgres::shared();
+    let direct = server.create_database();
+    let transaction = PgBouncer::before(server, "transaction");
+    let mut place = on(&transaction.url(&direct), 60);
+    let ran = place.run(&["run"]);
+    assert_eq!(ran.code, 2, "{}", ran.err);
+    assert!(ran.err.contains("pooler in session mode"), "{}", ran.err);
+
+    let session = PgBouncer::before(server, "session");
+    place.set("DATABASE__URL", &session.url(&direct));
+    place.connect_expired(&["anna"]);
+    let keeper = place.started();
+    keeper.wait_for(&["connection/anna", "token refreshed", "generation=2"]);
+    keeper.terminate();
+    let (code, said) = keeper.ended();
+    assert_eq!(code, 0, "{said}");
 }

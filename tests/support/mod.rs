@@ -9,6 +9,7 @@
 
 pub(crate) mod fake_calendly;
 pub(crate) mod keeper_process;
+pub(crate) mod pgbouncer;
 pub(crate) mod postgres;
 pub(crate) mod rig;
 pub(crate) mod wait;

@@ -47,6 +47,19 @@ pub(crate) struct Postgres {
 impl Postgres {
     /// A new, running server of the caller's own.
     pub(crate) fn new(durability: Durability) -> Self {
+        Self::prepared(durability, |_| {})
+    }
+
+    /// A fast one that offers TLS with this certificate and key, in PEM.
+    pub(crate) fn with_certificate(certificate: &str, key: &str) -> Self {
+        Self::prepared(Durability::Fast, |data| {
+            write_as_server_user(&data.join("server.crt"), certificate);
+            write_as_server_user(&data.join("server.key"), key);
+            write_as_server_user(&data.join("postgresql.auto.conf"), "ssl = on\n");
+        })
+    }
+
+    fn prepared(durability: Durability, prepare: impl FnOnce(&Path)) -> Self {
         let made = run(as_server_user("mktemp").args(["-d", "/tmp/keeper-postgres.XXXXXX"]));
         let folder = PathBuf::from(String::from_utf8(made.stdout).unwrap().trim());
         // From here on the watcher cleans up, also after a panic.
@@ -56,6 +69,7 @@ impl Postgres {
             .args(["--username=keeper", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"])
             .arg("--pgdata")
             .arg(server.data()));
+        prepare(&server.data());
         // Somebody may take the port between our look and the server's bind.
         for attempt in 1.. {
             server.port = free_port();
@@ -187,8 +201,8 @@ fn spawn_watcher(folder: &Path, durability: Durability) -> Child {
     command.spawn().expect("sh, or runuser, starts")
 }
 
-/// PostgreSQL refuses to run as root; Debian's package makes the user for it.
-fn as_server_user(program: &str) -> Command {
+/// PostgreSQL and PgBouncer refuse to run as root; Debian's package makes the user for them.
+pub(super) fn as_server_user(program: &str) -> Command {
     let mut command = Command::new(program);
     if rustix::process::geteuid().is_root() {
         command = Command::new("runuser");
@@ -196,6 +210,15 @@ fn as_server_user(program: &str) -> Command {
     }
     command.current_dir("/"); // ours may be closed to that user
     command
+}
+
+/// A file that nobody else may read, as the server demands of its key.
+fn write_as_server_user(path: &Path, text: &str) {
+    let mut command = as_server_user("sh");
+    command.args(["-c", "umask 077; cat >\"$1\"", "sh"]).arg(path).stdin(Stdio::piped());
+    let mut child = command.spawn().expect("sh, or runuser, starts");
+    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    assert!(child.wait().unwrap().success(), "{} was not written", path.display());
 }
 
 #[track_caller]
@@ -207,7 +230,7 @@ fn run(command: &mut Command) -> Output {
 
 /// Below the range that outgoing connections use (from 32768): a client that keeps calling a stopped server on such a
 /// port may be given that very port, be connected to itself, and keep the server from coming back.
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     static TRIED: AtomicU16 = AtomicU16::new(0);
     let seed = u16::try_from(std::process::id() % 12_000).unwrap();
     until("a free port", DEADLINE, || {

@@ -3,20 +3,25 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio_postgres::{Client, NoTls, SimpleQueryMessage, SimpleQueryRow};
+use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
 
 use super::hold::{self, LastWorker};
 use crate::domain::ids::InstanceId;
 use crate::ports::{Lock, StoreError};
-use crate::store::session::KEEPER_LOCK;
-use crate::store::session::LockSession;
+use crate::store::server::{self, Server};
+use crate::store::session::{KEEPER_LOCK, LockSession};
 
 /// The lock is asked after every few seconds; a session that does not answer by then is taken for lost.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// A server must notice within half a minute that this machine is gone, or nobody could take over. Not among the
+/// options of the connection, which a pooler refuses.
+const SESSION: &str = "SET synchronous_commit = on; SET statement_timeout = '10s'; SET tcp_keepalives_idle = 10; \
+    SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3";
+
 /// The keeper lock of a database.
 pub(crate) struct DatabaseLock {
-    config: tokio_postgres::Config,
+    server: Server,
     instance: String,
     name: String,
     client: tokio::sync::Mutex<Option<Client>>,
@@ -42,17 +47,12 @@ struct Seen {
 
 impl DatabaseLock {
     /// `nonce` tells this process from an earlier one of the same instance.
-    pub(crate) fn new(mut config: tokio_postgres::Config, instance: InstanceId, nonce: u32) -> Self {
+    pub(crate) fn new(mut server: Server, instance: InstanceId, nonce: u32) -> Self {
         let instance = instance.to_string();
         // Shown to whoever waits for the lock, and in pg_stat_activity.
         let name = format!("calendly-keeper {instance} {nonce:08x}");
-        config.application_name(&name);
-        // A server must notice within half a minute that this machine is gone, or nobody could take over.
-        config.options(format!(
-            "{} -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3",
-            config.get_options().unwrap_or_default()
-        ));
-        Self { config, instance, name, client: tokio::sync::Mutex::new(None), held: Mutex::new(None) }
+        server.config.application_name(&name);
+        Self { server, instance, name, client: tokio::sync::Mutex::new(None), held: Mutex::new(None) }
     }
 
     pub(crate) fn session(&self) -> Option<LockSession> {
@@ -127,25 +127,12 @@ impl DatabaseLock {
     }
 
     async fn connect(&self) -> Result<Client, StoreError> {
-        let client = self.dial().await?;
-        client
-            .simple_query("SET synchronous_commit = on; SET statement_timeout = '10s'")
-            .await
-            .map_err(lost)?;
-        // A pooler in transaction mode lends the session that was free last: a second client gets ours, now idle.
-        let ours = see(&client).await?.session;
-        let other = self.dial().await?;
-        other.simple_query("BEGIN").await.map_err(lost)?;
-        if see(&other).await?.session == ours || see(&client).await?.session != ours {
+        let client = self.server.dial().await.map_err(lost)?;
+        client.batch_execute(SESSION).await.map_err(lost)?;
+        let other = self.server.dial().await.map_err(lost)?;
+        if server::are_lent(&client, &other).await.map_err(lost)? {
             return Err(pooler());
         }
-        Ok(client)
-    }
-
-    async fn dial(&self) -> Result<Client, StoreError> {
-        let (client, connection) = self.config.connect(NoTls).await.map_err(lost)?;
-        // Ends with the client.
-        tokio::runtime::Handle::current().spawn(async move { drop(connection.await) });
         Ok(client)
     }
 
@@ -258,8 +245,7 @@ async fn one(client: &Client, sql: &str) -> Result<Option<SimpleQueryRow>, Store
 }
 
 fn lost(error: tokio_postgres::Error) -> StoreError {
-    let message = error.as_db_error().map_or_else(|| error.to_string(), |error| error.message().to_owned());
-    StoreError::Unavailable(format!("the keeper lock: {message}"))
+    StoreError::Unavailable(format!("the keeper lock: {}", server::told(&error)))
 }
 
 fn silent() -> StoreError {
@@ -271,9 +257,5 @@ fn away(what: &str) -> StoreError {
 }
 
 fn pooler() -> StoreError {
-    StoreError::Refused(
-        "the keeper lock does not stay with its session: the database is reached through a pooler in transaction \
-         mode; give database.url the server's own address, or a pooler in session mode"
-            .into(),
-    )
+    StoreError::Refused(server::LENT.into())
 }
