@@ -120,6 +120,7 @@ suite! {
     databases::a_token_moved_to_another_row_does_not_open,
     databases::one_unreadable_row_hides_no_other,
     databases::a_database_of_a_newer_version_is_refused,
+    databases::a_keeper_whose_database_a_newer_one_migrated_works_no_more,
     databases::ten_that_open_at_once_share_one_database,
     databases::people_can_read_the_times,
     databases::a_gap_told_twice_is_one_row,

@@ -6,6 +6,7 @@ use std::path::Path;
 use diesel::backend::Backend;
 use diesel::connection::SimpleConnection as _;
 use diesel::migration::{MigrationSource, MigrationVersion};
+use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 use diesel::sqlite::SqliteConnection;
@@ -41,6 +42,29 @@ pub(super) fn sqlite_holds_ciphertext(db: &mut SqliteConnection) -> Result<bool,
     Ok(has_table(db, "meta")? && count(db, "SELECT count(*) AS n FROM meta")? > 0)
 }
 
+/// Refuses a file that a newer version has migrated since it was opened. Blocks.
+pub(super) fn check_sqlite(db: &mut SqliteConnection) -> Result<(), OpenError> {
+    pending(db, SQLITE).map(drop)
+}
+
+/// The same for PostgreSQL, as a query for one migration that is not known here. Any change of what keepers on one
+/// database agree on comes with a migration, so the schema's version is the protocol's, too.
+pub(super) fn unknown_to_postgres() -> Result<String, OpenError> {
+    let known = MigrationSource::<Pg>::migrations(&POSTGRES).map_err(failed)?;
+    let known: Vec<_> = known.iter().map(|migration| format!("'{}'", migration.name().version())).collect();
+    Ok(format!(
+        "SELECT version FROM calendly_keeper.__diesel_schema_migrations WHERE version NOT IN ({}) LIMIT 1",
+        known.join(", ")
+    ))
+}
+
+/// What a migration that is not known here means.
+pub(super) fn newer(unknown: &impl std::fmt::Display) -> String {
+    format!(
+        "the database was migrated by a newer version of calendly-keeper (migration {unknown}): run that version"
+    )
+}
+
 /// The caller holds PostgreSQL's migration lock on this connection. Blocks.
 pub(super) fn postgres(db: postgres::Conn) -> Result<(), OpenError> {
     let mut harness = AsyncMigrationHarness::new(db);
@@ -57,9 +81,7 @@ fn pending<DB: Backend>(
         known.iter().map(|migration| migration.name().version().as_owned()).collect();
     let applied = db.applied_migrations().map_err(failed)?;
     if let Some(unknown) = applied.iter().find(|version| !known.contains(version)) {
-        return Err(OpenError::Configuration(format!(
-            "the database was migrated by a newer version of calendly-keeper (migration {unknown}): run that version"
-        )));
+        return Err(OpenError::Configuration(newer(unknown)));
     }
     Ok(applied.len() < known.len())
 }

@@ -2,12 +2,13 @@
 
 use calendly_keeper::domain::grant::Put;
 use calendly_keeper::ports::StoreError;
-use calendly_keeper::store::{KeyRing, OpenError, open};
+use calendly_keeper::store::{KeyRing, OpenError, Options, open};
 use futures_util::future::join_all;
 use secrecy::ExposeSecret as _;
 
 use crate::fixture::Fixture;
 use crate::given::{access_token, at, claim, generation, given, grant, id, pair, read};
+use crate::locks::NOW;
 
 fn new_key(id: &str) -> String {
     KeyRing::generate(id).expose_secret().to_owned()
@@ -101,6 +102,27 @@ pub(crate) async fn a_database_of_a_newer_version_is_refused(f: Fixture) {
     f.sql("INSERT INTO __diesel_schema_migrations (version) VALUES ('20990101000000')");
     let refused = error(open(f.options()).await);
     assert!(refused.is_configuration() && refused.to_string().contains("newer version"), "{refused}");
+}
+
+/// Old code beside new in a rolling deploy (calcom/companion#174): an older keeper neither goes on nor takes over.
+pub(crate) async fn a_keeper_whose_database_a_newer_one_migrated_works_no_more(f: Fixture) {
+    let store = open(Options { require_lock: true, ..f.options() }).await.unwrap();
+    assert_eq!(store.keep_lock().await.unwrap(), NOW);
+    let anna = given(&*store, grant("anna", "r1")).await;
+    claim(&*store, &anna, None).await.unwrap();
+    f.sql("INSERT INTO __diesel_schema_migrations (version) VALUES ('20990101000000')");
+    for when in ["at work", "taking over"] {
+        let refused = store.keep_lock().await.unwrap_err();
+        assert!(
+            matches!(&refused, StoreError::Refused(what) if what.contains("20990101000000")),
+            "{when}: {refused}"
+        );
+    }
+    // What was under way is kept all the same.
+    store.commit(pair(&anna, "r2")).await.unwrap();
+    f.sql("DELETE FROM __diesel_schema_migrations WHERE version = '20990101000000'");
+    assert_eq!(store.keep_lock().await.unwrap(), NOW);
+    assert_eq!(generation(&read(&*store, &anna.id).await), 2);
 }
 
 pub(crate) async fn ten_that_open_at_once_share_one_database(f: Fixture) {

@@ -8,6 +8,7 @@ use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
 use super::hold::{self, LastWorker};
 use crate::domain::ids::InstanceId;
 use crate::ports::{Lock, StoreError};
+use crate::store::migrations;
 use crate::store::server::{self, Server};
 use crate::store::session::{KEEPER_LOCK, LockSession};
 
@@ -92,6 +93,11 @@ impl DatabaseLock {
         let seen = see(client).await?;
         if seen.session != held.session || !seen.holds {
             return Err(pooler());
+        }
+        // While a keeper works or waits, a newer one may start and migrate: what that one added, this one would not keep.
+        let unknown = migrations::unknown_to_postgres()?;
+        if let Some(version) = one(client, &unknown).await?.as_ref().and_then(|row| row.get(0)) {
+            return Err(StoreError::Refused(migrations::newer(&version)));
         }
         let left = if held.exempt { Duration::ZERO } else { hold::left(held.since, seen.now) };
         let completed = left.is_zero();
