@@ -1,6 +1,7 @@
 //! Restart intensity as in Erlang/OTP: how many restarts in which period are borne before a child is given up.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::backoff::Backoff;
@@ -50,6 +51,65 @@ impl History {
     }
 }
 
+/// Tells a fault of all from faults of single children: many that fail within one period, and a large share of all.
+#[derive(Debug, Default)]
+pub struct Storm {
+    /// When the period began.
+    since: Duration,
+    failed: HashSet<Arc<str>>,
+    on: bool,
+}
+
+/// What has become of the weather.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weather {
+    /// So many children failed within a period.
+    StormBegins(usize),
+    /// A whole period went by without that.
+    StormEnds,
+}
+
+impl Storm {
+    /// Fewer children than these are never a storm.
+    const MANY: usize = 5;
+    /// More than one of so many.
+    const SHARE: usize = 4;
+
+    /// Notes that a child failed at `now`; a child that fails again and again counts once a period.
+    pub fn note(&mut self, child: Arc<str>, now: Duration) {
+        if self.failed.is_empty() && !self.on {
+            self.since = now;
+        }
+        self.failed.insert(child);
+    }
+
+    /// Says what has changed, of so many children in all. To be asked after each failure and now and then.
+    pub fn look(&mut self, children: usize, now: Duration, period: Duration) -> Option<Weather> {
+        let many = self.failed.len();
+        let storm = many > Self::MANY && many * Self::SHARE > children;
+        let over = now.saturating_sub(self.since) > period;
+        if over {
+            self.failed.clear();
+            self.since = now;
+        }
+        if storm && !self.on {
+            self.on = true;
+            return Some(Weather::StormBegins(many));
+        }
+        if self.on && over && !storm {
+            self.on = false;
+            return Some(Weather::StormEnds);
+        }
+        None
+    }
+
+    /// Whether one is on.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        self.on
+    }
+}
+
 /// How long a quarantined child is left alone before the `nth` new try (from 1): 10 minutes, doubling to 6 hours.
 #[must_use]
 pub fn quarantine_delay(nth: u32, jitter: f64) -> Duration {
@@ -86,6 +146,60 @@ mod tests {
             let verdict = history.failed(Duration::from_secs(13 * n), &policy(), 0.5);
             assert!(matches!(verdict, AfterFailure::Restart { nth, .. } if nth <= 5));
         }
+    }
+
+    const PERIOD: Duration = Duration::from_secs(60);
+
+    fn second(n: u64) -> Duration {
+        Duration::from_secs(n)
+    }
+
+    fn fail(storm: &mut Storm, children: std::ops::Range<usize>, now: Duration) {
+        children.for_each(|n| storm.note(n.to_string().into(), now));
+    }
+
+    #[test]
+    fn a_large_share_of_all_within_a_period_is_a_storm_and_said_once() {
+        let mut storm = Storm::default();
+        fail(&mut storm, 0..25, second(100));
+        assert_eq!(storm.look(100, second(100), PERIOD), None, "a quarter is not more than a quarter");
+        fail(&mut storm, 25..26, second(130));
+        assert_eq!(storm.look(100, second(130), PERIOD), Some(Weather::StormBegins(26)));
+        assert_eq!(storm.look(100, second(131), PERIOD), None);
+        assert!(storm.is_on());
+    }
+
+    #[test]
+    fn one_that_fails_again_and_again_is_no_storm_nor_are_few_of_few() {
+        let mut storm = Storm::default();
+        for n in 0..1000 {
+            fail(&mut storm, 0..1, second(n));
+            assert_eq!(storm.look(4, second(n), PERIOD), None);
+        }
+        fail(&mut storm, 0..5, second(1000));
+        assert_eq!(storm.look(5, second(1000), PERIOD), None);
+    }
+
+    #[test]
+    fn failures_far_apart_are_no_storm() {
+        let mut storm = Storm::default();
+        for n in 0..100 {
+            fail(&mut storm, n..n + 1, second(20 * n as u64));
+            assert_eq!(storm.look(10, second(20 * n as u64), PERIOD), None, "{n}");
+        }
+    }
+
+    #[test]
+    fn a_storm_ends_with_the_first_period_that_is_calm_and_may_come_again() {
+        let mut storm = Storm::default();
+        fail(&mut storm, 0..10, second(0));
+        assert_eq!(storm.look(10, second(0), PERIOD), Some(Weather::StormBegins(10)));
+        assert_eq!(storm.look(10, second(61), PERIOD), None, "the period that has ended was none");
+        fail(&mut storm, 0..2, second(62));
+        assert_eq!(storm.look(10, second(90), PERIOD), None);
+        assert_eq!(storm.look(10, second(122), PERIOD), Some(Weather::StormEnds));
+        fail(&mut storm, 0..10, second(500));
+        assert_eq!(storm.look(10, second(500), PERIOD), Some(Weather::StormBegins(10)));
     }
 
     #[test]

@@ -54,6 +54,104 @@ fn a_panic_in_one_of_a_thousand_is_noticed_by_nobody_else() {
     });
 }
 
+/// One bad child used up everybody's restarts (habitat#3060): here many do, and neither the process nor the others mind.
+#[test]
+fn many_that_fail_at_once_harm_nobody_else_and_all_come_back_when_what_they_share_is_mended() {
+    virtual_time(120, async |mut world| {
+        let (bad, good): (Vec<_>, Vec<_>) =
+            (0..200).map(|n| format!("user-{n}")).partition(|id| id.len() < "user-100".len());
+        for id in bad.iter().chain(&good) {
+            world.connect(id).await;
+        }
+        world.start();
+        world.pass(60).await;
+        for storm in 1..=2 {
+            for _ in 0..6 {
+                bad.iter().for_each(|id| fail(&world, id, Fail::Panic));
+                for _ in 0..4 {
+                    world.pass(1).await;
+                    let living = |id: &String| world.cell(id).living(world.now()).is_some();
+                    assert!(good.iter().all(living), "starved in storm {storm}");
+                }
+            }
+            world.pass(20).await;
+            assert!(bad.iter().all(|id| world.status(id) == Status::Quarantined), "storm {storm}");
+            // Alone each would rest longer the second time.
+            world.pass(11 * 60).await;
+            let well = |id: &String| {
+                world.status(id) == Status::Active && world.cell(id).living(world.now()).is_some()
+            };
+            assert!(bad.iter().chain(&good).all(well), "not all came back after storm {storm}");
+        }
+        assert!(good.iter().all(|id| world.cell(id).restarts() == 0));
+        assert!(world.keeper().failed.borrow().is_none(), "the process lives");
+        assert_eq!(world.calendly.book().reused, 0);
+    });
+}
+
+#[test]
+fn one_that_is_parked_again_and_again_rests_longer_each_time() {
+    virtual_time(7200, async |mut world| {
+        for id in ["anna", "ben", "carla"] {
+            world.connect(id).await;
+        }
+        world.start();
+        world.pass(10).await;
+        // Minutes of rest: 5 to 10, 10 to 20.
+        for (still, over) in [(4, 11), (9, 21)] {
+            for _ in 0..6 {
+                fail(&world, "anna", Fail::Panic);
+                world.pass(4).await;
+            }
+            world.pass(20).await;
+            world.pass(still * 60).await;
+            assert_eq!(world.status("anna"), Status::Quarantined, "after {still} minutes");
+            world.pass((over - still) * 60).await;
+            assert_eq!(world.status("anna"), Status::Active, "after {over} minutes");
+        }
+    });
+}
+
+/// The healer used the broken pool (nango#6692): supervision, the sweep and quarantine need no database.
+#[test]
+fn actors_are_restarted_parked_and_tried_again_while_every_question_to_the_database_hangs() {
+    virtual_time(7200, async |mut world| {
+        for id in ["anna", "ben"] {
+            world.connect(id).await;
+        }
+        world.start();
+        world.pass(10).await;
+        world.store.set_hanging(true);
+        fail(&world, "anna", Fail::Panic);
+        world.keeper().supervisor.do_send(Fail::Panic);
+        world.keeper().shared.webhook().unwrap().do_send(Fail::Panic);
+        world.pass(10).await;
+        assert_eq!(world.cell("anna").restarts(), 1);
+        for _ in 0..5 {
+            fail(&world, "anna", Fail::Panic);
+            world.pass(4).await;
+        }
+        world.pass(20).await;
+        assert_eq!(world.status("anna"), Status::Quarantined);
+        // The sweep of a supervisor that was restarted meanwhile lets it out.
+        world.pass(15 * 60).await;
+        assert_eq!(world.status("anna"), Status::Active);
+        assert!(world.keeper().failed.borrow().is_none());
+        assert!(["anna", "ben"].iter().all(|id| world.cell(id).living(world.now()).is_some()));
+        assert_eq!(world.calendly.book().token_requests, 0, "nothing is begun that could not be saved");
+
+        world.pass(2 * 3600).await;
+        assert_eq!(world.calendly.book().token_requests, 0);
+        world.store.set_hanging(false);
+        world.pass(60).await;
+        for id in ["anna", "ben"] {
+            assert!(world.cell(id).living(world.now()).is_some(), "{id} is fresh again");
+            assert_eq!(world.status(id), Status::Active);
+        }
+        assert_eq!(world.calendly.book().reused, 0);
+    });
+}
+
 #[test]
 fn a_panic_during_a_refresh_in_flight_loses_no_token() {
     virtual_time(7200, async |mut world| {

@@ -3,6 +3,7 @@
 mod changes;
 mod load;
 mod status;
+mod storm;
 mod sweep;
 
 use std::collections::HashSet;
@@ -21,7 +22,7 @@ use super::supervision::{ChildEvent, ExitCell, Parent, start_child};
 use crate::domain::facts::Quarantined;
 use crate::domain::grant::Connection;
 use crate::domain::ids::ConnectionId;
-use crate::domain::intensity::quarantine_delay;
+use crate::domain::intensity::Storm;
 use crate::domain::timeline::Kind;
 use crate::ports::{Lock, StoreError};
 use crate::registry::cell::Cell;
@@ -61,21 +62,26 @@ pub struct Supervisor {
     unreadable: HashSet<ConnectionId>,
     /// Who works, while we stand by.
     holder: Option<String>,
+    storm: Storm,
 }
 
 impl Supervisor {
     /// With nothing loaded.
     #[must_use]
     pub fn new(shared: Arc<Shared>, exit: ExitCell) -> Self {
+        // Restarted: everything is loaded, the marker says how far. Whether the lock is still ours is asked at once, but
+        // supervision does not wait for a database.
+        let phase = if shared.is_started() { Phase::Working } else { Phase::StandBy };
         Self {
             shared,
             exit,
             parent: None,
-            phase: Phase::StandBy,
+            phase,
             polling: false,
             last_counted: Counted::default(),
             unreadable: HashSet::new(),
             holder: None,
+            storm: Storm::default(),
         }
     }
 
@@ -121,12 +127,8 @@ impl Supervisor {
                         info!(target: "supervisor", refreshing_in:% = wait; "took over, tokens are served, refreshing begins when claims of others are dead");
                     }
                     self.holder = None;
-                    if self.shared.is_started() {
-                        self.phase = Phase::Working; // restarted: everything is loaded, the marker says how far
-                    } else {
-                        self.phase = Phase::Loading;
-                        self.load(ctx);
-                    }
+                    self.phase = Phase::Loading;
+                    self.load(ctx);
                 }
             }
             Lock::Theirs { holder } => {
@@ -170,6 +172,7 @@ impl Supervisor {
             ChildEvent::Started { .. } | ChildEvent::Finished { .. } => {}
             ChildEvent::Restarting { key, why, nth, delay } => {
                 services.counters().restarts.add_one();
+                self.failed(&key, &why);
                 let Some(cell) = known(&key) else { return };
                 cell.count_restart();
                 let target = format!("connection/{key}");
@@ -179,6 +182,7 @@ impl Supervisor {
                 services.timeline.note(cell.id(), Kind::Restarted, format!("restarted after {why}"), detail);
             }
             ChildEvent::Quarantined { key, why } => {
+                self.failed(&key, &why);
                 let Some(cell) = known(&key) else { return };
                 self.quarantine(&cell, &why);
             }
@@ -198,7 +202,7 @@ impl Supervisor {
         let now = services.adapters.clock.now();
         let parked = Quarantined { reason: why.into(), since: now };
         let jitter = services.adapters.jitter.draw();
-        let again = self.shared.children.park(cell.id(), now, |nth| quarantine_delay(nth, jitter));
+        let again = self.shared.children.park(cell.id(), now, |nth| self.rest(nth, jitter));
         cell.set_quarantined(Some(parked.clone()));
         cell.set_wake_at(None);
         cell.status_to_show();

@@ -11,7 +11,8 @@ const LATE: TimeDelta = TimeDelta::seconds(2);
 
 impl Supervisor {
     /// Nudges everybody whose time has come and who has not woken: after a suspend, or where a timer was lost.
-    pub(super) fn sweep(&self) {
+    pub(super) fn sweep(&mut self) {
+        self.look_at_weather("");
         if self.phase != Phase::Working || self.shared.services.shutdown.is_requested() {
             return;
         }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use self::state::State;
@@ -27,6 +28,7 @@ use crate::ports::{Changes, Gap, Lock, Me, Page, Store, StoreError};
 #[derive(Clone, Default)]
 pub struct MemoryStore {
     inner: Arc<Mutex<Inner>>,
+    hanging: Arc<watch::Sender<bool>>,
 }
 
 #[derive(Default)]
@@ -48,6 +50,11 @@ impl MemoryStore {
     /// With `false` every operation fails as if the database were down, until it is `true` again.
     pub fn set_available(&self, available: bool) {
         self.inner().unavailable = !available;
+    }
+
+    /// With `true` no operation ends, as with a pool that is used up, until it is `false` again; then all go on.
+    pub fn set_hanging(&self, hanging: bool) {
+        self.hanging.send_replace(hanging);
     }
 
     /// The next `count` commits fail and change nothing.
@@ -91,7 +98,8 @@ impl MemoryStore {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn available(&self) -> Result<MutexGuard<'_, Inner>, StoreError> {
+    async fn available(&self) -> Result<MutexGuard<'_, Inner>, StoreError> {
+        let _ = self.hanging.subscribe().wait_for(|hanging| !*hanging).await;
         let inner = self.inner();
         if inner.unavailable { Err(switched_off()) } else { Ok(inner) }
     }
@@ -117,24 +125,24 @@ impl Store for MemoryStore {
     }
 
     async fn page(&self, after: Option<&ConnectionId>, limit: usize) -> Result<Page, StoreError> {
-        Ok(self.available()?.state.page(after, limit))
+        Ok(self.available().await?.state.page(after, limit))
     }
 
     async fn get(&self, id: &ConnectionId) -> Result<Option<Connection>, StoreError> {
-        Ok(self.available()?.state.get(id))
+        Ok(self.available().await?.state.get(id))
     }
 
     async fn change_marker(&self) -> Result<i64, StoreError> {
-        Ok(self.available()?.state.marker())
+        Ok(self.available().await?.state.marker())
     }
 
     async fn changes(&self, marker: i64, limit: usize) -> Result<Changes, StoreError> {
-        Ok(self.available()?.state.changes(marker, limit))
+        Ok(self.available().await?.state.changes(marker, limit))
     }
 
     async fn put(&self, grants: Vec<NewGrant>, dry_run: bool) -> Result<Vec<Put>, StoreError> {
         clean::check(&grants)?;
-        let mut inner = self.available()?;
+        let mut inner = self.available().await?;
         if dry_run {
             let mut thrown_away = inner.state.clone();
             return Ok(grants.into_iter().map(|grant| thrown_away.put(grant)).collect());
@@ -143,19 +151,19 @@ impl Store for MemoryStore {
     }
 
     async fn delete(&self, id: &ConnectionId, _at: DateTime<Utc>) -> Result<bool, StoreError> {
-        Ok(self.available()?.state.delete(id))
+        Ok(self.available().await?.state.delete(id))
     }
 
     async fn pause(&self, id: &ConnectionId, since: Option<DateTime<Utc>>) -> Result<bool, StoreError> {
-        Ok(self.available()?.state.pause(id, since))
+        Ok(self.available().await?.state.pause(id, since))
     }
 
     async fn claim(&self, request: ClaimRequest<'_>) -> Result<Option<Claimed>, StoreError> {
-        Ok(self.available()?.state.claim(&request))
+        Ok(self.available().await?.state.claim(&request))
     }
 
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
-        let mut inner = self.available()?;
+        let mut inner = self.available().await?;
         if inner.commits_to_fail > 0 {
             inner.commits_to_fail -= 1;
             return Err(switched_off());
@@ -172,15 +180,15 @@ impl Store for MemoryStore {
     }
 
     async fn release(&self, release: Release) -> Result<bool, StoreError> {
-        Ok(self.available()?.state.release(&release))
+        Ok(self.available().await?.state.release(&release))
     }
 
     async fn refuse(&self, refuse: Refuse) -> Result<bool, StoreError> {
-        Ok(self.available()?.state.refuse(&refuse))
+        Ok(self.available().await?.state.refuse(&refuse))
     }
 
     async fn save_webhook(&self, ids: Vec<ConnectionId>, fact: WebhookFact) -> Result<(), StoreError> {
-        let mut inner = self.available()?;
+        let mut inner = self.available().await?;
         let mut fact = clean::webhook(fact);
         fact.since = stored(fact.since);
         fact.verified_at = fact.verified_at.map(stored);
@@ -191,7 +199,7 @@ impl Store for MemoryStore {
     }
 
     async fn learn_user(&self, id: &ConnectionId, grant: GrantId, me: Me) -> Result<(), StoreError> {
-        self.available()?.state.change(id, |connection| {
+        self.available().await?.state.change(id, |connection| {
             if connection.grant_id != grant {
                 return;
             }
@@ -203,14 +211,14 @@ impl Store for MemoryStore {
 
     async fn quarantine(&self, id: &ConnectionId, parked: Option<Quarantined>) -> Result<(), StoreError> {
         let parked = parked.map(clean::quarantined);
-        self.available()?.state.change(id, |connection| {
+        self.available().await?.state.change(id, |connection| {
             connection.facts.quarantined = parked.map(|p| Quarantined { since: stored(p.since), ..p });
         });
         Ok(())
     }
 
     async fn subscription(&self, owner: &Owner, callback: &str) -> Result<Option<Recorded>, StoreError> {
-        Ok(self.available()?.state.subscriptions.get(&(owner.clone(), callback.into())).cloned())
+        Ok(self.available().await?.state.subscriptions.get(&(owner.clone(), callback.into())).cloned())
     }
 
     async fn record_subscription(
@@ -219,7 +227,7 @@ impl Store for MemoryStore {
         callback: &str,
         record: Option<Recorded>,
     ) -> Result<(), StoreError> {
-        let mut inner = self.available()?;
+        let mut inner = self.available().await?;
         let key = (owner.clone(), callback.into());
         match record {
             Some(record) => drop(inner.state.subscriptions.insert(key, super::time::recorded(record))),
@@ -229,18 +237,18 @@ impl Store for MemoryStore {
     }
 
     async fn open_gap(&self, gap: Gap) -> Result<(), StoreError> {
-        self.available()?.state.gaps.push(gap);
+        self.available().await?.state.gaps.push(gap);
         Ok(())
     }
 
     async fn record(&self, entries: Vec<Entry>) -> Result<(), StoreError> {
-        let mut inner = self.available()?;
+        let mut inner = self.available().await?;
         inner.state.timeline.extend(entries.into_iter().map(clean::entry));
         Ok(())
     }
 
     async fn timeline(&self, id: &ConnectionId, limit: usize) -> Result<Vec<Entry>, StoreError> {
-        let inner = self.available()?;
+        let inner = self.available().await?;
         let mut entries: Vec<_> =
             inner.state.timeline.iter().filter(|e| e.connection == *id).cloned().collect();
         // Latest first; of two at the same moment the one written later.
@@ -251,18 +259,18 @@ impl Store for MemoryStore {
     }
 
     async fn forget_timeline(&self, before: DateTime<Utc>) -> Result<usize, StoreError> {
-        let timeline = &mut self.available()?.state.timeline;
+        let timeline = &mut self.available().await?.state.timeline;
         let had = timeline.len();
         timeline.retain(|entry| entry.at >= before);
         Ok(had - timeline.len())
     }
 
     async fn keep_lock(&self) -> Result<Lock, StoreError> {
-        let inner = self.available()?;
+        let inner = self.available().await?;
         Ok(inner.state.lock.clone().unwrap_or(Lock::Ours { exchange_in: Duration::ZERO }))
     }
 
     async fn unlock(&self, _clean: bool) -> Result<(), StoreError> {
-        self.available().map(drop)
+        self.available().await.map(drop)
     }
 }
