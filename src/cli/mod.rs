@@ -3,6 +3,7 @@
 pub mod config;
 #[cfg(feature = "simulator")]
 pub mod demo;
+mod early_stop;
 pub mod failure;
 pub mod global;
 pub mod import;

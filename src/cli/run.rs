@@ -1,10 +1,12 @@
 //! `run`: the keeper itself.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use log::info;
 
+use super::early_stop::EarlyStop;
 use super::global::Global;
 use super::{open, process, settings, start};
 use crate::actors::Keeper;
@@ -30,17 +32,38 @@ pub struct Args {}
 /// # Errors
 /// Where the configuration or the database does not allow a start, or not everything ended in order.
 pub fn execute(_args: &Args, global: &Global) -> anyhow::Result<()> {
+    let io = process::io_runtime()?;
+    let mut early = EarlyStop::listen(&io)?;
     let config = global.start()?;
     let (client, services) = (settings::calendly(&config)?, settings::services(&config)?);
     let keys = open::keys(&config)?;
-    let io = process::io_runtime()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let options = open::options(&config, keys, io.handle().clone(), clock.clone())?;
-    let store = io.block_on(store::open(options)).context("cannot start")?;
+    let opened = io.block_on(async {
+        tokio::select! {
+            opened = store::open(options) => Ok(opened),
+            name = early.asked() => Err(name),
+        }
+    });
+    let store = match opened {
+        Ok(opened) => opened.context("cannot start")?,
+        Err(signal) => {
+            info!(target: "supervisor", signal; "asked to stop while the database was being opened");
+            // A migration that has begun is undone by the database.
+            io.shutdown_timeout(Duration::from_secs(1));
+            return Ok(());
+        }
+    };
     if services.webhook.is_none() {
         info!(target: "supervisor", hint = "set webhook.callback_url"; "no callback URL, tokens are kept and no webhooks");
     }
     let services = start::services(&client, services, store, clock, io.handle())?;
-    let for_ever = async |_: &Keeper| std::future::pending().await;
+    let for_ever = async |_: &Keeper| match early.was_asked() {
+        Some(signal) => {
+            info!(target: "supervisor", signal; "asked to stop");
+            Ok(())
+        }
+        None => std::future::pending().await,
+    };
     process::keep(io, services, settings::actors(&config), for_ever)
 }

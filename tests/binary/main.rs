@@ -21,6 +21,7 @@ mod first_job;
 mod imports;
 mod log;
 mod looking;
+mod pool;
 mod postgres;
 mod stand_by;
 mod stopping;

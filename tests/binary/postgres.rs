@@ -9,7 +9,7 @@ use crate::support::postgres::{Durability, Postgres, Stop, psql};
 use crate::support::wait::until;
 
 /// An installation on this database, with a configured key.
-fn on(url: &str, lifetime: i64) -> Installation {
+pub(crate) fn on(url: &str, lifetime: i64) -> Installation {
     let mut place = Installation::new(lifetime);
     let key = place.run(&["keys", "generate"]).fine().out;
     place.set("ENCRYPTION__KEYS", key.trim_end());
@@ -171,4 +171,35 @@ fn a_pooler_in_transaction_mode_ends_the_start_with_2_and_one_in_session_mode_se
     keeper.terminate();
     let (code, said) = keeper.ended();
     assert_eq!(code, 0, "{said}");
+}
+
+#[test]
+#[cfg_attr(
+    not(has_postgres),
+    ignore = "PostgreSQL's server binaries were not found; install Debian's postgresql"
+)]
+fn asked_to_stop_while_it_waits_for_another_s_migrations_a_keeper_ends_with_0() {
+    let url = Postgres::shared().create_database();
+    let place = on(&url, 60);
+    // What whoever migrates holds: "keep", "migr".
+    let migrating = Postgres::shared().hold(&url, "SELECT pg_advisory_lock(1801807216, 1835624306)");
+    for signal in [rustix::process::Signal::TERM, rustix::process::Signal::INT] {
+        let keeper = place.start();
+        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+            AND wait_event_type = 'Lock' AND application_name = 'calendly-keeper'
+            AND pid NOT IN (SELECT pid FROM gone)";
+        psql(&url, "CREATE TABLE IF NOT EXISTS gone (pid int)");
+        until("it waits", DEADLINE, || (psql(&url, waiting) == "1").then_some(()));
+        keeper.signal(signal);
+        let (code, said) = keeper.ended();
+        assert_eq!(code, 0, "{said}");
+        assert!(said.contains("asked to stop while the database was being opened"), "{said}");
+        // The server does not notice that a session that waits has lost its client.
+        psql(
+            &url,
+            "INSERT INTO gone SELECT pid FROM pg_stat_activity WHERE application_name = 'calendly-keeper'",
+        );
+    }
+    drop(migrating);
+    assert_eq!(psql(&url, "SELECT to_regnamespace('calendly_keeper') IS NULL"), "t");
 }

@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use diesel::connection::SimpleConnection as _;
+use diesel::prelude::*;
+
 use crate::installation::Installation;
 
 #[test]
@@ -43,4 +46,28 @@ fn a_keeper_that_stands_by_stops_with_0() {
     assert_eq!(code, 0, "{said}");
     first.terminate();
     assert_eq!(first.ended().0, 0);
+}
+
+/// Old code beside new in a rolling deploy (calcom/companion#174).
+#[test]
+fn a_keeper_whose_database_a_newer_one_migrates_ends_in_order_and_does_not_start_again() {
+    let place = Installation::new(8);
+    place.connect_expired(&["anna"]);
+    let keeper = place.started();
+    keeper.wait_for(&["connection/anna", "token refreshed"]);
+
+    let mut newer = SqliteConnection::establish(place.file("keeper.db").to_str().unwrap()).unwrap();
+    newer
+        .batch_execute(
+            "PRAGMA busy_timeout = 20000;
+             INSERT INTO __diesel_schema_migrations (version) VALUES ('29991231000000')",
+        )
+        .unwrap();
+
+    let (code, said) = keeper.ended();
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("stopped unfinished=0"), "{said}");
+    assert!(said.contains("newer version of calendly-keeper (migration 29991231000000)"), "{said}");
+    assert_eq!(place.run(&["run"]).code, 2);
+    place.assert_nothing_reused();
 }

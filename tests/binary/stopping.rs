@@ -13,7 +13,7 @@ use crate::support::wait::until;
 const LIFETIME: i64 = 8;
 
 /// A keeper with a refresh of each of these users in flight, taken effect, its answer held back.
-fn with_refreshes_in_flight(place: &Installation, users: &[&str]) -> Keeper {
+pub(crate) fn with_refreshes_in_flight(place: &Installation, users: &[&str]) -> Keeper {
     let keeper = place.started();
     // Slow start: as many at once as there were successes, and one.
     let first: Vec<_> = (1..users.len()).map(|n| format!("first-{n}")).collect();

@@ -124,6 +124,20 @@ impl Postgres {
         self.try_start().unwrap_or_else(|log| panic!("PostgreSQL did not start:\n{log}"));
     }
 
+    /// Begins a transaction with this statement and leaves it open until the value is dropped.
+    pub(crate) fn hold(&self, url: &str, sql: &str) -> Held {
+        let mut command = Command::new(server_binary("psql"));
+        command.args(["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", url]).env("PGAPPNAME", "holds");
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        writeln!(child.stdin.as_mut().unwrap(), "BEGIN; {sql};").unwrap();
+        until("the transaction is open", DEADLINE, || {
+            let idle = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+                AND application_name = 'holds' AND state = 'idle in transaction' AND query NOT LIKE 'BEGIN%'";
+            (psql(url, idle) == "1").then_some(())
+        });
+        Held(child)
+    }
+
     /// The server's log so far, for a failing test to print.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.folder.join("log")).unwrap_or_default()
@@ -160,6 +174,16 @@ impl Postgres {
 
     fn data(&self) -> PathBuf {
         self.folder.join("data")
+    }
+}
+
+/// An open transaction: rolled back when this is dropped.
+pub(crate) struct Held(Child);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        drop(self.0.wait());
     }
 }
 
