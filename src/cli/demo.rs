@@ -12,6 +12,7 @@ use anyhow::{Context as _, bail};
 use log::info;
 use url::Url;
 
+use super::signals::Signals;
 use super::{process, start};
 use crate::actors::Keeper;
 use crate::clock::SystemClock;
@@ -119,7 +120,8 @@ pub fn execute(args: &Args, out: &mut impl Write) -> anyhow::Result<()> {
         let _ = tokio::time::timeout(limit, play).await;
         if args.once { finish(&services, &simulator, &cast, chaos.as_ref(), out).await } else { Ok(()) }
     };
-    process::keep(io, services.clone(), actor_settings(), script)
+    let signals = Signals::listen(&io)?;
+    process::keep(io, signals, services.clone(), actor_settings(), script)
 }
 
 struct Cast {

@@ -3,7 +3,6 @@
 pub mod config;
 #[cfg(feature = "simulator")]
 pub mod demo;
-mod early_stop;
 pub mod failure;
 pub mod global;
 pub mod import;
@@ -14,6 +13,7 @@ pub mod process;
 mod progress;
 pub mod run;
 pub mod settings;
+pub mod signals;
 pub mod start;
 pub mod status;
 mod table;

@@ -6,9 +6,9 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use log::{error, info, warn};
 use tokio::runtime::Runtime;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::progress;
+use super::signals::Signals;
 use crate::actors::arbiters::Arbiters;
 use crate::actors::{self, Keeper};
 use crate::services::Services;
@@ -34,12 +34,17 @@ pub fn io_runtime() -> Result<Runtime> {
 ///
 /// # Errors
 /// What `until` failed with, or why the process did not end well. Nothing in flight is lost by a stop within its deadline.
-pub fn keep<F>(io: Runtime, services: Arc<Services>, settings: actors::Settings, until: F) -> Result<()>
+pub fn keep<F>(
+    io: Runtime,
+    mut signals: Signals,
+    services: Arc<Services>,
+    settings: actors::Settings,
+    until: F,
+) -> Result<()>
 where
     F: AsyncFnOnce(&Keeper) -> Result<()>,
 {
     let outcome = actix::System::new().block_on(async {
-        let mut signals = Signals::listen()?;
         let connections = std::thread::available_parallelism().map_or(1, usize::from);
         let keeper = actors::start(services.clone(), settings, Arbiters::start(connections));
         let mut failed = keeper.failed.clone();
@@ -88,26 +93,4 @@ async fn stop(keeper: &Keeper, signals: &mut Signals) -> Result<()> {
     }
     info!(target: "supervisor", unfinished = 0; "stopped");
     Ok(())
-}
-
-/// SIGTERM and SIGINT, listened to from the start on: one that comes right after another must not go by unheard.
-struct Signals {
-    term: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn listen() -> Result<Self> {
-        Ok(Self {
-            term: signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?,
-            interrupt: signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?,
-        })
-    }
-
-    async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.term.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
-        }
-    }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use log::info;
 
-use super::early_stop::EarlyStop;
 use super::global::Global;
+use super::signals::Signals;
 use super::{open, process, settings, start};
 use crate::actors::Keeper;
 use crate::clock::SystemClock;
@@ -33,7 +33,7 @@ pub struct Args {}
 /// Where the configuration or the database does not allow a start, or not everything ended in order.
 pub fn execute(_args: &Args, global: &Global) -> anyhow::Result<()> {
     let io = process::io_runtime()?;
-    let mut early = EarlyStop::listen(&io)?;
+    let mut signals = Signals::listen(&io)?;
     let config = global.start()?;
     let (client, services) = (settings::calendly(&config)?, settings::services(&config)?);
     let keys = open::keys(&config)?;
@@ -42,7 +42,7 @@ pub fn execute(_args: &Args, global: &Global) -> anyhow::Result<()> {
     let opened = io.block_on(async {
         tokio::select! {
             opened = store::open(options) => Ok(opened),
-            name = early.asked() => Err(name),
+            name = signals.next() => Err(name),
         }
     });
     let store = match opened {
@@ -58,12 +58,6 @@ pub fn execute(_args: &Args, global: &Global) -> anyhow::Result<()> {
         info!(target: "supervisor", hint = "set webhook.callback_url"; "no callback URL, tokens are kept and no webhooks");
     }
     let services = start::services(&client, services, store, clock, io.handle())?;
-    let for_ever = async |_: &Keeper| match early.was_asked() {
-        Some(signal) => {
-            info!(target: "supervisor", signal; "asked to stop");
-            Ok(())
-        }
-        None => std::future::pending().await,
-    };
-    process::keep(io, services, settings::actors(&config), for_ever)
+    let for_ever = async |_: &Keeper| std::future::pending().await;
+    process::keep(io, signals, services, settings::actors(&config), for_ever)
 }

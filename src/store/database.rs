@@ -2,15 +2,21 @@
 
 use std::sync::Arc;
 
+use diesel::OptionalExtension as _;
+use diesel_async::RunQueryDsl as _;
+use diesel_async::pooled_connection::deadpool::Pool;
+
 use super::backend::{postgres, sqlite};
 use super::batch::{Done, Op};
 use super::failure::Failure;
 use super::lock::KeeperLock;
+use super::migrations;
 use super::pool::{Db, held};
 use super::session::MayClaim;
 use super::vault::Vault;
 use super::writer::Executor;
 use crate::domain::ids::InstanceId;
+use crate::ports::{Lock, StoreError};
 
 pub(super) struct Database {
     pub(super) db: Db,
@@ -26,6 +32,33 @@ impl Database {
             Db::Postgres(_) => "postgres",
         }
     }
+
+    /// Takes or keeps the keeper lock. What a newer keeper added to the database, this one would not keep: on PostgreSQL
+    /// the lock's own session looks, here one of SQLite's readers.
+    pub(super) async fn keep_lock(&self) -> Result<Lock, StoreError> {
+        let lock = self.lock.keep().await?;
+        if let (Db::Sqlite { read, .. }, Lock::Ours { .. }) = (&self.db, &lock) {
+            let unknown = migrations::unknown_to_sqlite()?;
+            let found = unknown_migration(read, unknown).await;
+            // That the file cannot be read is told by whoever works on it.
+            if let Some(version) = found.ok().flatten() {
+                return Err(StoreError::Refused(migrations::newer(&version)));
+            }
+        }
+        Ok(lock)
+    }
+}
+
+#[derive(diesel::QueryableByName)]
+struct Migration {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    version: String,
+}
+
+async fn unknown_migration(read: &Pool<sqlite::Conn>, query: String) -> Result<Option<String>, Failure> {
+    let mut db = held(read).await?;
+    let found: Option<Migration> = diesel::sql_query(query).get_result(&mut *db).await.optional()?;
+    Ok(found.map(|migration| migration.version))
 }
 
 impl Executor for Arc<Database> {

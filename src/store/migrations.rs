@@ -9,7 +9,7 @@ use diesel::migration::{MigrationSource, MigrationVersion};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
-use diesel::sqlite::SqliteConnection;
+use diesel::sqlite::{Sqlite, SqliteConnection};
 use diesel_async::AsyncMigrationHarness;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
@@ -42,20 +42,21 @@ pub(super) fn sqlite_holds_ciphertext(db: &mut SqliteConnection) -> Result<bool,
     Ok(has_table(db, "meta")? && count(db, "SELECT count(*) AS n FROM meta")? > 0)
 }
 
-/// Refuses a file that a newer version has migrated since it was opened. Blocks.
-pub(super) fn check_sqlite(db: &mut SqliteConnection) -> Result<(), OpenError> {
-    pending(db, SQLITE).map(drop)
+/// A query for one migration that is not known here: while a keeper works a newer one may start and migrate. Any change of
+/// what keepers on one database agree on comes with a migration, so the schema's version is the protocol's, too.
+pub(super) fn unknown_to_sqlite() -> Result<String, OpenError> {
+    unknown::<Sqlite>(&SQLITE, "__diesel_schema_migrations")
 }
 
-/// The same for PostgreSQL, as a query for one migration that is not known here. Any change of what keepers on one
-/// database agree on comes with a migration, so the schema's version is the protocol's, too.
+/// The same for PostgreSQL.
 pub(super) fn unknown_to_postgres() -> Result<String, OpenError> {
-    let known = MigrationSource::<Pg>::migrations(&POSTGRES).map_err(failed)?;
+    unknown::<Pg>(&POSTGRES, "calendly_keeper.__diesel_schema_migrations")
+}
+
+fn unknown<DB: Backend>(source: &EmbeddedMigrations, table: &str) -> Result<String, OpenError> {
+    let known = MigrationSource::<DB>::migrations(source).map_err(failed)?;
     let known: Vec<_> = known.iter().map(|migration| format!("'{}'", migration.name().version())).collect();
-    Ok(format!(
-        "SELECT version FROM calendly_keeper.__diesel_schema_migrations WHERE version NOT IN ({}) LIMIT 1",
-        known.join(", ")
-    ))
+    Ok(format!("SELECT version FROM {table} WHERE version NOT IN ({}) LIMIT 1", known.join(", ")))
 }
 
 /// What a migration that is not known here means.

@@ -48,11 +48,6 @@ pub(super) fn holds_ciphertext(path: &Path) -> Result<bool, OpenError> {
     migrations::sqlite_holds_ciphertext(&mut connect(path)?)
 }
 
-/// Whether a newer version has migrated the file since it was opened. Blocks.
-pub(super) fn check_version(path: &Path) -> Result<(), OpenError> {
-    migrations::check_sqlite(&mut connect(path)?)
-}
-
 fn setup(pragmas: String) -> SetupCallback<Conn> {
     Box::new(move |name| {
         let (name, pragmas) = (name.to_owned(), pragmas.clone());

@@ -239,7 +239,7 @@ impl Store for SqlStore {
     }
 
     async fn keep_lock(&self) -> Result<Lock, StoreError> {
-        self.run(|database, _| async move { database.lock.keep().await }).await
+        self.run(|database, _| async move { database.keep_lock().await }).await
     }
 
     async fn unlock(&self, clean: bool) -> Result<(), StoreError> {

@@ -1,6 +1,6 @@
 //! TLS to PostgreSQL: what `sslmode` and `sslrootcert` in its URL ask for, read as libpq reads them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::client::WebPkiServerVerifier;
@@ -167,7 +167,7 @@ fn system_roots() -> Result<RootCertStore, OpenError> {
     Ok(roots)
 }
 
-fn roots_in(path: &PathBuf) -> Result<RootCertStore, OpenError> {
+fn roots_in(path: &Path) -> Result<RootCertStore, OpenError> {
     let bad = |what: String| OpenError::Configuration(format!("sslrootcert {}: {what}", path.display()));
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_file_iter(path).map_err(|error| bad(error.to_string()))? {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use calendly_keeper::cli::process;
+use calendly_keeper::cli::signals::Signals;
 use calendly_keeper::domain::facts::GrantFact;
 use calendly_keeper::domain::status::Status;
 use calendly_keeper::runtime::sleep;
@@ -73,7 +74,8 @@ pub(crate) fn play(faults: Vec<FaultKind>) -> Report {
 
     let began = Instant::now();
     let mut seen = Seen::default();
-    process::keep(io, services.clone(), actor_settings(), async |_| {
+    let signals = Signals::listen(&io).unwrap();
+    process::keep(io, signals, services.clone(), actor_settings(), async |_| {
         watch(&services, clock.as_ref(), connections, length, &mut seen).await;
         simulator.clear_faults();
         settled(&services).await;

@@ -99,3 +99,15 @@ fn two_data_directories_on_one_file_have_one_keeper() {
         assert_eq!(first.keep_lock().await.unwrap(), NOW);
     });
 }
+
+/// Whoever moves the file away to put a backup in its place must not find a new, empty one there.
+#[test]
+fn looking_after_the_lock_makes_no_database_where_the_file_was_moved_away() {
+    run(Backend::Sqlite, async |f: Fixture| {
+        assert!(matches!(f.store.keep_lock().await.unwrap(), Lock::Ours { .. }));
+        let path = f.data_dir.path().join("keeper.db");
+        fs::rename(&path, f.data_dir.path().join("moved.db")).unwrap();
+        f.store.keep_lock().await.unwrap();
+        assert!(!path.exists());
+    });
+}

@@ -11,8 +11,6 @@ use std::time::Duration;
 
 use self::file::{Attempt, FileLock};
 pub(super) use self::postgres::DatabaseLock;
-use super::open_sqlite;
-use super::options::OpenError;
 use super::session::MayClaim;
 use crate::ports::{Clock, Lock, StoreError};
 
@@ -22,7 +20,6 @@ pub(super) struct KeeperLock {
     data_dir: PathBuf,
     clock: Arc<dyn Clock>,
     files: Mutex<Files>,
-    sqlite: Option<PathBuf>,
     database: Option<DatabaseLock>,
 }
 
@@ -51,8 +48,7 @@ impl KeeperLock {
         if let Some((folder, name)) = sqlite.and_then(beside) {
             places.push((folder, name));
         }
-        let files = Mutex::new(Files { places, held: vec![] });
-        Self { required, data_dir, clock, files, sqlite: sqlite.map(Path::to_owned), database }
+        Self { required, data_dir, clock, files: Mutex::new(Files { places, held: vec![] }), database }
     }
 
     pub(super) fn may_claim(&self) -> MayClaim {
@@ -70,10 +66,7 @@ impl KeeperLock {
         let other = self.keep_file()?;
         match (other, &self.database) {
             (None, Some(database)) => database.keep().await,
-            (None, None) => {
-                self.check_version().await?;
-                Ok(Lock::Ours { exchange_in: Duration::ZERO })
-            }
+            (None, None) => Ok(Lock::Ours { exchange_in: Duration::ZERO }),
             (Some(holder), None) => Ok(Lock::Theirs { holder }),
             // Two keepers with one instance id could not tell each other's claims from their own.
             (Some(holder), Some(_)) => Err(StoreError::Refused(format!(
@@ -89,16 +82,6 @@ impl KeeperLock {
         }
         self.files().held.clear();
         Ok(())
-    }
-
-    /// While a keeper works or waits, a newer one may start and migrate: what that one added, this one would not keep.
-    /// That the file cannot be looked at is told by whoever works on it.
-    async fn check_version(&self) -> Result<(), StoreError> {
-        let Some(path) = self.sqlite.clone() else { return Ok(()) };
-        match tokio::task::spawn_blocking(move || open_sqlite::check_version(&path)).await {
-            Ok(Err(OpenError::Configuration(newer))) => Err(StoreError::Refused(newer)),
-            _ => Ok(()),
-        }
     }
 
     /// Takes the file locks or looks whether they are still there; who else has one, where they are not ours.
