@@ -2,17 +2,17 @@
 
 use super::row::{ClaimRow, ClaimedRow, CommitRow, RefuseRow, ReleaseRow};
 
-/// One statement about one row.
+/// One statement about one row. Boxed: a thousand at a time are sorted and moved on.
 #[derive(Clone)]
 pub(super) enum Op {
     /// Asks for a refresh token.
-    Claim(ClaimRow),
+    Claim(Box<ClaimRow>),
     /// Keeps a pair.
-    Commit(CommitRow),
+    Commit(Box<CommitRow>),
     /// Ends a claim.
-    Release(ReleaseRow),
+    Release(Box<ReleaseRow>),
     /// Marks a grant as gone.
-    Refuse(RefuseRow),
+    Refuse(Box<RefuseRow>),
 }
 
 impl Op {

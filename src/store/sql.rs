@@ -14,7 +14,6 @@ use super::batch::{Done, Op};
 use super::database::Database;
 use super::pool::ask;
 use super::put::Offer;
-use super::session::MayClaim;
 use super::time::micros;
 use super::writer::Writer;
 use super::{clean, rows, vault};
@@ -118,10 +117,7 @@ impl Store for SqlStore {
     }
 
     async fn claim(&self, request: ClaimRequest<'_>) -> Result<Option<Claimed>, StoreError> {
-        if matches!(self.database.lock.may_claim(), MayClaim::No) {
-            return Ok(None);
-        }
-        let op = Op::Claim(vault::claim(&request, self.database.instance));
+        let op = Op::Claim(Box::new(vault::claim(&request, self.database.instance)));
         match self.writer.write(op).await? {
             Done::Claimed(row) => self.database.vault.claimed(request.id, row).map(Some),
             Done::Changed | Done::Nothing => Ok(None),
@@ -131,7 +127,7 @@ impl Store for SqlStore {
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
         let commit = clean::commit(commit);
         let row = self.database.vault.commit(&commit)?;
-        match self.writer.write(Op::Commit(row)).await? {
+        match self.writer.write(Op::Commit(Box::new(row))).await? {
             Done::Changed | Done::Claimed(_) => Ok(Committed::Kept),
             Done::Nothing => {
                 self.run(move |database, _| async move { superseded(&database, &commit).await }).await
@@ -140,11 +136,11 @@ impl Store for SqlStore {
     }
 
     async fn release(&self, release: Release) -> Result<bool, StoreError> {
-        self.write(Op::Release(vault::release(&release))).await
+        self.write(Op::Release(Box::new(vault::release(&release)))).await
     }
 
     async fn refuse(&self, refuse: Refuse) -> Result<bool, StoreError> {
-        self.write(Op::Refuse(vault::refuse(&refuse))).await
+        self.write(Op::Refuse(Box::new(vault::refuse(&refuse)))).await
     }
 
     async fn save_webhook(&self, ids: Vec<ConnectionId>, fact: WebhookFact) -> Result<(), StoreError> {

@@ -37,13 +37,13 @@ impl Executor for Arc<Fake> {
 }
 
 fn op(id: &str) -> Op {
-    Op::Release(ReleaseRow {
+    Op::Release(Box::new(ReleaseRow {
         id: id.into(),
         claim_id: String::new(),
         unknown_since: None,
         attempts: 0,
         next_attempt_at: 0,
-    })
+    }))
 }
 
 async fn write(ids: &[&str]) -> (Vec<Answer>, Vec<Vec<String>>) {
@@ -66,13 +66,13 @@ async fn where_kinds_do_not_mix_each_is_a_batch_and_the_longest_waiting_goes_fir
     let fake = Arc::new(Fake { by_kind: true, ..Fake::default() });
     let writer = Writer::start(&Handle::current(), Arc::clone(&fake));
     let refuse = |id: &str| {
-        Op::Refuse(RefuseRow {
+        Op::Refuse(Box::new(RefuseRow {
             id: id.into(),
             grant_id: String::new(),
             generation: 1,
             reason: "revoked",
             at: 0,
-        })
+        }))
     };
     let ops = [op("c"), refuse("a"), op("b"), refuse("d")];
     let answers = join_all(ops.map(|op| writer.write(op))).await;

@@ -22,7 +22,7 @@ diesel::define_sql_function! {
 }
 
 /// diesel prepares each UPDATE and each SQL text anew, which costs PostgreSQL a round trip. The text of those wrapped
-/// here never changes, so they stay prepared.
+/// here never changes, so they stay prepared; on SQLite only what answers with rows.
 pub(super) struct Keep<Q>(pub(super) Q);
 
 impl<DB: Backend, Q: QueryFragment<DB>> QueryFragment<DB> for Keep<Q> {

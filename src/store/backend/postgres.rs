@@ -31,6 +31,12 @@ macro_rules! for_update {
     };
 }
 
+macro_rules! rows {
+    ($db:expr, $query:expr) => {
+        diesel_async::RunQueryDsl::load($query, $db).await
+    };
+}
+
 #[path = "../queries/mod.rs"]
 pub(crate) mod queries;
 
@@ -79,10 +85,10 @@ pub(crate) async fn batch(db: &mut Conn, ops: Arc<[Op]>, lock: MayClaim) -> Quer
     let (mut claims, mut commits, mut releases, mut refusals) = (vec![], vec![], vec![], vec![]);
     for op in ops.iter() {
         match op {
-            Op::Claim(row) => claims.push(row),
-            Op::Commit(row) => commits.push(row),
-            Op::Release(row) => releases.push(row),
-            Op::Refuse(row) => refusals.push(row),
+            Op::Claim(row) => claims.push(&**row),
+            Op::Commit(row) => commits.push(&**row),
+            Op::Release(row) => releases.push(&**row),
+            Op::Refuse(row) => refusals.push(&**row),
         }
     }
     let mut done = if commits.len() == ops.len() {

@@ -1,14 +1,17 @@
 //! SQLite: whole batches in one hop to the blocking pool, one writer at a time.
 
+mod statements;
+
 use std::sync::Arc;
 
 use diesel::prelude::*;
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 
-use super::{Keep, either, either_text, granted};
+use self::statements::{claim, commit, record};
+use super::{Keep, granted};
 use crate::store::batch::{Done, Op};
-use crate::store::row::{ClaimRow, ClaimedRow, CommitRow, EntryRow, FingerprintRow, GrantRow};
-use crate::store::schema::{connections::dsl as c, fingerprints::dsl as f, timeline};
+use crate::store::row::{EntryRow, FingerprintRow, GrantRow};
+use crate::store::schema::{connections::dsl as c, fingerprints::dsl as f};
 
 pub(crate) type Conn = SyncConnectionWrapper<SqliteConnection>;
 pub(crate) type Database = diesel::sqlite::Sqlite;
@@ -27,6 +30,14 @@ macro_rules! for_update {
     };
 }
 
+/// Rows as the database gives them, read where it is asked: diesel's way copies each value once more.
+macro_rules! rows {
+    ($db:expr, $query:expr) => {{
+        let query = $query;
+        $db.spawn_blocking(move |db| diesel::RunQueryDsl::load(query, db)).await
+    }};
+}
+
 #[path = "../queries/mod.rs"]
 pub(crate) mod queries;
 
@@ -38,8 +49,9 @@ pub(crate) async fn write_grants(
 ) -> QueryResult<()> {
     let write = move |db: &mut SqliteConnection| {
         for row in rows {
-            let insert = diesel::insert_into(c::connections).values(row);
-            Keep(insert.on_conflict(c::id).do_update().set(granted!())).execute(db)?;
+            let insert = diesel::insert_into(c::connections).values(row).on_conflict(c::id);
+            let write = insert.do_update().set(granted!()).returning(c::generation);
+            Keep(write).get_result::<i64>(db)?;
         }
         for row in fingerprints {
             diesel::insert_into(f::fingerprints).values(row).execute(db)?;
@@ -51,13 +63,7 @@ pub(crate) async fn write_grants(
 
 /// Timeline entries.
 pub(crate) async fn write_entries(db: &mut Conn, entries: Vec<EntryRow>) -> QueryResult<()> {
-    let write = move |db: &mut SqliteConnection| {
-        for entry in entries {
-            diesel::insert_into(timeline::table).values(entry).execute(db)?;
-        }
-        Ok(())
-    };
-    db.spawn_blocking(write).await
+    db.spawn_blocking(move |db| entries.iter().try_for_each(|entry| record(db, entry).map(drop))).await
 }
 
 /// All of a batch or nothing: one transaction, one write to the disk. Without the keeper lock nothing is claimed.
@@ -76,53 +82,4 @@ fn one(db: &mut SqliteConnection, op: &Op, may_claim: bool) -> QueryResult<Done>
         Op::Release(row) => db.execute_returning_count(&queries::rotation::release(row)).map(Done::from_rows),
         Op::Refuse(row) => db.execute_returning_count(&queries::rotation::refuse(row)).map(Done::from_rows),
     }
-}
-
-/// The file lock says who works, so a claim to be seized is known to be dead whoever holds it.
-fn claim(db: &mut SqliteConnection, row: &ClaimRow) -> QueryResult<Option<ClaimedRow>> {
-    let claimable = c::connections
-        .filter(c::id.eq(&row.id).and(c::deleted_at.is_null()))
-        .filter(c::grant_id.eq(&row.grant_id).and(c::generation.eq(row.generation)))
-        .filter(c::refused_reason.is_null().and(c::paused_since.is_null()))
-        .filter(c::claim_id.is_null().or(c::claim_id.eq(&row.seize)));
-    let update = diesel::update(claimable)
-        .set((
-            c::unknown_since.eq(either(c::unknown_since, c::claim_at)),
-            c::claim_id.eq(&row.claim_id),
-            c::claim_holder.eq(&row.holder),
-            c::claim_at.eq(row.at),
-        ))
-        .returning((c::refresh_token, c::client_id, c::unknown_since));
-    Keep(update).get_result(db).optional()
-}
-
-fn commit(db: &mut SqliteConnection, row: &CommitRow) -> QueryResult<usize> {
-    let guarded = c::connections
-        .filter(c::id.eq(&row.id).and(c::deleted_at.is_null()))
-        .filter(c::grant_id.eq(&row.grant_id).and(c::generation.lt(row.generation)));
-    let changed = Keep(diesel::update(guarded).set((
-        c::generation.eq(row.generation),
-        c::access_token.eq(&row.access_token),
-        row.refresh_token.as_ref().map(|(sealed, _)| c::refresh_token.eq(sealed)),
-        row.refresh_token.as_ref().map(|(_, fingerprint)| c::refresh_fingerprint.eq(fingerprint)),
-        c::expires_at.eq(row.expires_at),
-        c::lifetime.eq(row.lifetime),
-        row.scope.as_ref().map(|scope| c::scope.eq(scope)),
-        c::calendly_user.eq(either_text(c::calendly_user, &row.calendly_user)),
-        c::calendly_organization.eq(either_text(c::calendly_organization, &row.calendly_organization)),
-        c::foreign_owner.eq(&row.foreign_owner),
-        (c::refused_reason.eq(None::<String>), c::refused_since.eq(None::<i64>)),
-        (c::claim_id.eq(None::<String>), c::claim_holder.eq(None::<String>), c::claim_at.eq(None::<i64>)),
-        c::unknown_since.eq(None::<i64>),
-        c::attempts.eq(0),
-        c::next_attempt_at.eq(row.not_before),
-    )))
-    .execute(db)?;
-    if let (1.., Some((_, fingerprint))) = (changed, &row.refresh_token) {
-        // A token known elsewhere is kept all the same: losing it would lose the grant.
-        let insert = diesel::insert_into(f::fingerprints)
-            .values((f::fingerprint.eq(fingerprint), f::connection_id.eq(&row.id)));
-        Keep(insert.on_conflict_do_nothing()).execute(db)?;
-    }
-    Ok(changed)
 }

@@ -9,13 +9,14 @@ use crate::store::schema::{change_marker, connections::dsl as c};
 
 /// Living ones after an id, in the order of their ids.
 pub(crate) async fn page(db: &mut Conn, after: String, limit: i64) -> QueryResult<Vec<ConnectionRow>> {
-    c::connections
-        .filter(c::id.gt(after).and(c::deleted_at.is_null()))
-        .order(c::id)
-        .limit(limit)
-        .select(ConnectionRow::as_select())
-        .load(db)
-        .await
+    rows!(
+        db,
+        c::connections
+            .filter(c::id.gt(after).and(c::deleted_at.is_null()))
+            .order(c::id)
+            .limit(limit)
+            .select(ConnectionRow::as_select())
+    )
 }
 
 /// A living one.
@@ -35,13 +36,14 @@ pub(crate) async fn marker(db: &mut Conn) -> QueryResult<i64> {
 
 /// Granted, deleted or paused after a marker, tombstones too, in the order in which it happened.
 pub(crate) async fn changes(db: &mut Conn, marker: i64, limit: i64) -> QueryResult<Vec<ConnectionRow>> {
-    c::connections
-        .filter(c::changed.gt(marker))
-        .order(c::changed)
-        .limit(limit)
-        .select(ConnectionRow::as_select())
-        .load(db)
-        .await
+    rows!(
+        db,
+        c::connections
+            .filter(c::changed.gt(marker))
+            .order(c::changed)
+            .limit(limit)
+            .select(ConnectionRow::as_select())
+    )
 }
 
 /// Sets the webhook fact of some, 1000 ids at most.

@@ -1,5 +1,5 @@
 //! Every query that both databases understand. Nothing here names one of them: `super` does, and its macros
-//! `write_transaction!` and `for_update!` say what differs.
+//! `write_transaction!`, `for_update!` and `rows!` say what differs.
 
 pub(crate) mod connections;
 pub(crate) mod grants;
