@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use crate::domain::facts::WebhookState;
 use crate::domain::grant::Connection;
 use crate::domain::scopes;
 use crate::domain::status::{Derived, derive};
@@ -57,7 +58,7 @@ pub struct ConnectionView<'a> {
 /// A connection's subscription.
 #[derive(Clone, Debug, Serialize)]
 pub struct WebhookView<'a> {
-    /// As last seen.
+    /// As last seen; `off` where none is kept.
     pub state: &'static str,
     /// At Calendly.
     pub uri: Option<&'a str>,
@@ -76,6 +77,7 @@ impl<'a> ConnectionView<'a> {
         let Derived { status, reason, hint, since } =
             derive(&connection.facts, connection.foreign_owner.is_some());
         let webhook = &connection.facts.webhook;
+        let state = beside.wanted_events.map_or(WebhookState::Off, |_| webhook.state);
         let scope = connection.scope.as_deref();
         let events = beside.wanted_events.map(|events| events.iter().map(String::as_str));
         let refreshed = connection.expires_at.filter(|_| connection.facts.may_refresh());
@@ -95,7 +97,7 @@ impl<'a> ConnectionView<'a> {
                 .map_or_else(Vec::new, |events| scopes::missing_for_webhooks(scope, events)),
             restarts: beside.restarts,
             webhook: WebhookView {
-                state: webhook.state.as_str(),
+                state: state.as_str(),
                 uri: webhook.uri.as_deref(),
                 callback_url: beside.callback_url,
                 verified_at: webhook.verified_at,
@@ -110,7 +112,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::domain::facts::{Facts, WebhookState};
+    use crate::domain::facts::Facts;
     use crate::domain::ids::{Generation, GrantId};
 
     fn connection() -> Connection {

@@ -15,7 +15,8 @@ use crate::registry::cell::Cell;
 use crate::runtime::sleep;
 use crate::services::verification::switched_off;
 
-const PAGE: usize = 2_000;
+/// Larger ones gain nothing, and their rows are more memory than the allocator keeps at hand.
+const PAGE: usize = 500;
 
 impl Supervisor {
     /// Reads the marker first, so that what changes while loading is seen by the first poll.
@@ -78,7 +79,8 @@ impl Supervisor {
         }
     }
 
-    /// A keeper that keeps tokens only notes that of all at once, and no actor asks for a verification.
+    /// A keeper that keeps tokens only notes that of those whose webhook was looked at before; no actor asks for a
+    /// verification.
     pub(super) fn say_webhooks_are_off(&self, cells: Vec<Arc<Cell>>) {
         let services = self.shared.services.clone();
         if services.settings.webhook.is_none() {

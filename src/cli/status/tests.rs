@@ -51,8 +51,8 @@ fn all_connections_are_a_table_with_counts() {
     block_on(store.pause(&"user-0001".parse().unwrap(), Some(now()))).unwrap();
     insta::assert_snapshot!(shown(&store, None, false).unwrap(), @r"
         ID         STATUS  REASON  TOKEN EXPIRES  WEBHOOK  SINCE
-        user-0000  active  -       unknown        unknown  2026-11-21T10:00:00Z
-        user-0001  paused  paused  in 1h41m       unknown  2026-11-24T10:00:00Z
+        user-0000  active  -       unknown        off      2026-11-21T10:00:00Z
+        user-0001  paused  paused  in 1h41m       off      2026-11-24T10:00:00Z
 
         connections=2 active=1 paused=1
         ");
@@ -73,7 +73,7 @@ fn one_connection_is_shown_with_what_to_do() {
         Calendly user  -
         organization   -
         scopes         -
-        webhook        unknown
+        webhook        off
         verified at    -
         subscription   -
         ");

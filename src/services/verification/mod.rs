@@ -48,9 +48,12 @@ enum Stop {
     Later(Duration),
 }
 
-/// Where the keeper keeps tokens only: says of those where it is news that no webhook is kept, all in one write.
+/// Where the keeper keeps tokens only: what was seen of webhooks holds no longer, and is taken back in one write. Of
+/// most nothing was seen, and nothing is written.
 pub async fn switched_off(services: &Services, cells: &[Arc<Cell>]) {
-    report::state(services, cells, WebhookState::Off, None).await;
+    let seen = |cell: &&Arc<Cell>| cell.facts().webhook.state != WebhookState::Unknown;
+    let cells: Vec<_> = cells.iter().filter(seen).cloned().collect();
+    report::state(services, &cells, WebhookState::Off, None).await;
 }
 
 /// Verifies the subscription of one group, `members` being the connections that asked.
