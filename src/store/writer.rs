@@ -15,6 +15,9 @@ use crate::ports::StoreError;
 
 /// More gain little: at 1000 rows the write to the disk is a small part of the work.
 const MAX_BATCH: usize = 1024;
+/// Where kinds share a transaction, so does everybody who waits: a batch of all of them would leave nobody to make ready
+/// what comes next, and the machine idle meanwhile.
+const MAX_MIXED: usize = 128;
 
 /// So many rows failing alone, and none succeeding, means that the database is at fault: a full disk, a timeout.
 const HOPELESS: usize = 3;
@@ -99,7 +102,8 @@ impl<E: Executor> Task<E> {
                 None => return false,
             }
         }
-        while self.waiting.len() < MAX_BATCH {
+        let most = if self.executor.mixes() { MAX_MIXED } else { MAX_BATCH };
+        while self.waiting.len() < most {
             let Ok(job) = self.incoming.try_recv() else { break };
             self.waiting.push_back(job);
         }
