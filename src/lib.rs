@@ -14,5 +14,6 @@ pub mod services;
 pub mod shutdown;
 #[cfg(feature = "simulator")]
 pub mod simulator;
+pub mod spool;
 pub mod store;
 pub mod telemetry;

@@ -1,5 +1,7 @@
 //! What services are written against: time, chance, Calendly and the store as traits. Adapters implement them, nothing here does I/O.
 
+mod journal;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -9,11 +11,14 @@ use chrono::{DateTime, Utc};
 use crate::domain::facts::{Quarantined, WebhookFact};
 use crate::domain::grant::{Connection, NewGrant, Put};
 use crate::domain::ids::{ConnectionId, GrantId};
+use crate::domain::journal::{Known, Tokens};
 use crate::domain::outcome::Outcome;
 use crate::domain::rotation::{ClaimRequest, Claimed, Commit, Committed, Refuse, Release};
 use crate::domain::secrets::{AccessToken, RefreshToken};
 use crate::domain::subscription::{Found, Owner, Recorded};
 use crate::domain::timeline::Entry;
+
+pub use self::journal::{Journal, JournalError, Receipt, Sealer};
 
 /// What time it is.
 pub trait Clock: Send + Sync {
@@ -159,6 +164,17 @@ pub enum StoreError {
     Unreadable(String),
 }
 
+/// A deletion as the store made it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deleted {
+    /// Of which grant.
+    pub grant_id: GrantId,
+    /// When that had been given.
+    pub granted_at: DateTime<Utc>,
+    /// The change marker that it got.
+    pub marker: i64,
+}
+
 /// Connections loaded from the store.
 #[derive(Debug, Default)]
 pub struct Page {
@@ -211,9 +227,34 @@ pub struct Gap {
     pub reason: String,
 }
 
+/// What came of a connection's [`Known`] state in the database.
+#[derive(Debug)]
+pub struct Forwarded {
+    /// Whose.
+    pub id: ConnectionId,
+    /// What the row lacked of its tokens. [`Tokens::Lost`] could not be mended.
+    pub tokens: Tokens,
+    /// It was made a tombstone again.
+    pub deleted: bool,
+    /// Its pause was set or ended again.
+    pub paused: bool,
+    /// The refresh token of a pair that is nobody's and was never in the database: to be revoked.
+    pub revoke: Option<RefreshToken>,
+}
+
+impl Forwarded {
+    /// Whether the row had gone back.
+    #[must_use]
+    pub fn went_back(&self) -> bool {
+        self.deleted || self.paused || matches!(self.tokens, Tokens::Pair | Tokens::Grant | Tokens::Lost)
+    }
+}
+
 /// The keeper's memory that outlives it. Every operation runs to its end even when its caller goes away.
 #[async_trait]
 pub trait Store: Send + Sync {
+    /// Which database this is: the same over restarts, and in a copy or a restored backup.
+    fn id(&self) -> &str;
     /// `sqlite`, `postgres` or `memory`.
     fn backend(&self) -> &'static str;
 
@@ -231,10 +272,19 @@ pub trait Store: Send + Sync {
 
     /// Decides about each offered grant and stores what is new; with `dry_run` only decides. Answers in order.
     async fn put(&self, grants: Vec<NewGrant>, dry_run: bool) -> Result<Vec<Put>, StoreError>;
-    /// Leaves a tombstone: tokens erased, the generation and the fingerprints kept. False where there was none.
-    async fn delete(&self, id: &ConnectionId, at: DateTime<Utc>) -> Result<bool, StoreError>;
-    /// Sets or ends a pause, which no rotation touches. False where there is no such connection.
-    async fn pause(&self, id: &ConnectionId, since: Option<DateTime<Utc>>) -> Result<bool, StoreError>;
+    /// Leaves a tombstone: tokens erased, the generation and the fingerprints kept. `None` where there was none.
+    async fn delete(&self, id: &ConnectionId, at: DateTime<Utc>) -> Result<Option<Deleted>, StoreError>;
+    /// Sets or ends a pause, which no rotation touches; answers the change marker of the row. `None` where there is no
+    /// such connection.
+    async fn pause(&self, id: &ConnectionId, since: Option<DateTime<Utc>>)
+    -> Result<Option<i64>, StoreError>;
+    /// Brings rows that went back up to what is known; everything else stays as it is. Answers about those with something
+    /// to tell.
+    async fn write_forward(&self, known: Vec<(ConnectionId, Known)>) -> Result<Vec<Forwarded>, StoreError>;
+
+    /// Says that this keeper's journal holds nothing any more that the database lacks: its claims can be taken over
+    /// without waiting for it.
+    async fn note_replayed(&self) -> Result<(), StoreError>;
 
     /// `None`: somebody else is at it, or the facts have changed.
     async fn claim(&self, request: ClaimRequest<'_>) -> Result<Option<Claimed>, StoreError>;

@@ -13,7 +13,7 @@ use log::info;
 use url::Url;
 
 use super::signals::Signals;
-use super::{process, start};
+use super::{open, process, start};
 use crate::actors::Keeper;
 use crate::clock::SystemClock;
 use crate::domain::backoff::Backoff;
@@ -26,6 +26,7 @@ use crate::domain::subscription::callback::CallbackTemplate;
 use crate::domain::token::{DEFAULT_LIFETIME, Lifetime};
 use crate::ports::Clock;
 use crate::runtime::sleep;
+use crate::services::journal::Use;
 use crate::services::{self, Services, WebhookSettings, grants};
 use crate::simulator::{self, SeedGrant, Simulator};
 use crate::store::{self, KeyRing, Options};
@@ -90,16 +91,19 @@ pub fn execute(args: &Args, out: &mut impl Write) -> anyhow::Result<()> {
     info!(target: "demo", calendly = simulator.url(), database:% = home.path().join("keeper.db").display(),
         connections = cast.len(), lifetime = "60s", seed; "a simulated Calendly and a real keeper");
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let keys = KeyRing::ephemeral();
     let store = io.block_on(store::open(Options {
         url: "sqlite://keeper.db".into(),
         data_dir: home.path().into(),
-        keys: KeyRing::ephemeral(),
+        keys: keys.clone(),
         max_connections: 4,
         handle: io.handle().clone(),
         clock: clock.clone(),
         require_lock: true,
     }))?;
-    let services = start::services(&client(&simulator)?, settings()?, store, clock, io.handle())?;
+    let journal = open::journal(home.path(), &*store, keys, clock.clone(), io.handle());
+    let journal = io.block_on(journal)?;
+    let services = start::services(&client(&simulator)?, settings()?, store, journal, clock, io.handle())?;
     io.block_on(hand_over(&services, &cast))?;
     let chaos = args.chaos.then(|| Chaos::begin(&simulator, seed)).transpose()?;
     let script = async |keeper: &Keeper| {
@@ -201,6 +205,7 @@ fn settings() -> anyhow::Result<services::Settings> {
         client_id: simulator::Options::CLIENT_ID.into(),
         max_concurrent: 64,
         timeline_keep: Duration::from_secs(3600),
+        journal: Use::Instead,
         webhook: Some(WebhookSettings {
             callback: CallbackTemplate::parse(CALLBACK)?,
             scope: Scope::User,

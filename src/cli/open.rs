@@ -13,7 +13,9 @@ use crate::clock::SystemClock;
 use crate::config::key::EncryptionKey;
 use crate::config::key_file::{self, Keys};
 use crate::config::{Config, DatabaseUrl};
-use crate::ports::{Clock, Store};
+use crate::ports::{Clock, Journal, JournalError, Store};
+use crate::services::journal::Use;
+use crate::spool::{self, JournalFile};
 use crate::store::{self, KeyRing, MemoryStore, OpenError, Options};
 
 /// An open store and the runtime that its operations run on.
@@ -22,11 +24,29 @@ pub struct Opened {
     pub store: Arc<dyn Store>,
     /// The machine's clocks.
     pub clock: Arc<dyn Clock>,
+    /// What it is sealed with; `None` for one in memory.
+    keys: Option<KeyRing>,
     /// To be dropped last.
     pub runtime: Runtime,
 }
 
 impl Opened {
+    /// The rotation journal beside this store.
+    ///
+    /// # Errors
+    /// As for [`journal`].
+    pub fn journal(&self, config: &Config) -> anyhow::Result<Arc<dyn Journal>> {
+        let Some(keys) = self.keys.clone() else { bail!("a store in memory has no journal") };
+        let handle = self.runtime.handle();
+        Ok(self.runtime.block_on(journal(
+            &config.data_dir,
+            &*self.store,
+            keys,
+            self.clock.clone(),
+            handle,
+        ))?)
+    }
+
     /// The time.
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
@@ -45,8 +65,9 @@ pub fn open(config: &Config) -> anyhow::Result<Opened> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let mut options = options(config, keys, runtime.handle().clone(), clock.clone())?;
     options.require_lock = false;
+    let keys = Some(options.keys.clone());
     let store = runtime.block_on(store::open(options))?;
-    Ok(Opened { store, clock, runtime })
+    Ok(Opened { store, clock, keys, runtime })
 }
 
 /// Opens the store for a command that only looks: nothing is made in a directory that was named by mistake.
@@ -72,7 +93,12 @@ pub fn open_or_pretend(config: &Config) -> anyhow::Result<Opened> {
     if missing(config).is_none() {
         return open(config);
     }
-    Ok(Opened { store: Arc::new(MemoryStore::new()), clock: Arc::new(SystemClock), runtime: runtime()? })
+    Ok(Opened {
+        store: Arc::new(MemoryStore::new()),
+        clock: Arc::new(SystemClock),
+        keys: None,
+        runtime: runtime()?,
+    })
 }
 
 fn missing(config: &Config) -> Option<&Path> {
@@ -133,8 +159,33 @@ pub fn options(
     })
 }
 
+/// The rotation journal in the data directory. It belongs to one database and is sealed with that one's keys.
+///
+/// # Errors
+/// Where it is of another database, sealed with another key or damaged: nothing is changed then.
+pub async fn journal(
+    data_dir: &Path,
+    store: &dyn Store,
+    keys: KeyRing,
+    clock: Arc<dyn Clock>,
+    handle: &tokio::runtime::Handle,
+) -> Result<Arc<dyn Journal>, JournalError> {
+    let place = spool::Place { directory: data_dir.join("journal"), database: store.id().into() };
+    Ok(Arc::new(JournalFile::open(place, Arc::new(keys), clock, handle).await?))
+}
+
+/// SQLite's database is on the journal's own disk and never fails over.
+#[must_use]
+pub fn use_of_journal(config: &Config) -> Use {
+    match config.database.url {
+        DatabaseUrl::Sqlite { .. } => Use::Instead,
+        DatabaseUrl::Postgres(_) => Use::Beside,
+    }
+}
+
 /// Whether an error says that something must be configured otherwise.
 pub(super) fn is_configuration(error: &(dyn Error + 'static)) -> bool {
     error.is::<store::KeyError>()
+        || matches!(error.downcast_ref(), Some(JournalError::Unusable(_)))
         || error.downcast_ref::<OpenError>().is_some_and(OpenError::is_configuration)
 }

@@ -81,9 +81,14 @@ async fn stop(keeper: &Keeper, signals: &mut Signals) -> Result<()> {
         }
     };
     services.timeline.flush(FLUSH).await;
+    let journalled = services.journal.left();
+    if journalled > 0 {
+        warn!(target: "supervisor", pairs = journalled;
+            "new tokens that the database did not take are in the journal, the next start from this data directory writes them into it");
+    }
     // What is left still runs: then the lock ends with the process, not before.
     if left == 0
-        && let Err(error) = services.adapters.store.unlock(true).await
+        && let Err(error) = services.adapters.store.unlock(journalled == 0).await
     {
         warn!(target: "supervisor", error:% = error; "the keeper lock could not be given up in order");
     }

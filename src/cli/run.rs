@@ -4,15 +4,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use log::info;
+use log::{info, warn};
 
 use super::global::Global;
 use super::signals::Signals;
 use super::{open, process, settings, start};
 use crate::actors::Keeper;
 use crate::clock::SystemClock;
-use crate::ports::Clock;
-use crate::store;
+use crate::ports::{Clock, Store};
+use crate::runtime::sleep;
+use crate::store::{self, OpenError};
+
+/// Between two tries to open a database that is away.
+const TRY_EVERY: Duration = Duration::from_secs(2);
+/// That it is awaited is said once in so many tries.
+const SAID_EVERY: u32 = 15;
 
 const HELP: &str = "\
 Runs until SIGTERM or SIGINT, then finishes what is under way (75 s at most) and ends
@@ -27,6 +33,23 @@ Examples:
 #[command(after_long_help = HELP)]
 pub struct Args {}
 
+/// Opens the database, waiting for one that is away.
+async fn open_when_there(options: store::Options) -> Result<Arc<dyn Store>, OpenError> {
+    let mut tries = 0_u32;
+    loop {
+        match store::open(options.clone()).await {
+            Err(error) if !error.is_configuration() => {
+                if tries.is_multiple_of(SAID_EVERY) {
+                    warn!(target: "supervisor", error:% = error; "waiting for the database");
+                }
+                tries += 1;
+            }
+            opened => return opened,
+        }
+        sleep(TRY_EVERY).await;
+    }
+}
+
 /// Runs until it is told to stop.
 ///
 /// # Errors
@@ -39,9 +62,10 @@ pub fn execute(_args: &Args, global: &Global) -> anyhow::Result<()> {
     let keys = open::keys(&config)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let options = open::options(&config, keys, io.handle().clone(), clock.clone())?;
+    let keys = options.keys.clone();
     let opened = io.block_on(async {
         tokio::select! {
-            opened = store::open(options) => Ok(opened),
+            opened = open_when_there(options) => Ok(opened),
             name = signals.next() => Err(name),
         }
     });
@@ -57,7 +81,9 @@ pub fn execute(_args: &Args, global: &Global) -> anyhow::Result<()> {
     if services.webhook.is_none() {
         info!(target: "supervisor", hint = "set webhook.callback_url"; "no callback URL, tokens are kept and no webhooks");
     }
-    let services = start::services(&client, services, store, clock, io.handle())?;
+    let journal = open::journal(&config.data_dir, &*store, keys, clock.clone(), io.handle());
+    let journal = io.block_on(journal).context("cannot start")?;
+    let services = start::services(&client, services, store, journal, clock, io.handle())?;
     let for_ever = async |_: &Keeper| std::future::pending().await;
     process::keep(io, signals, services, settings::actors(&config), for_ever)
 }

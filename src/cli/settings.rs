@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::open;
 use crate::config::{Config, ConfigError};
 use crate::{actors, calendly, services};
 
@@ -21,6 +22,7 @@ pub fn services(config: &Config) -> Result<services::Settings, ConfigError> {
         client_id: client_id.into(),
         max_concurrent: config.max_concurrent_refreshes as usize,
         timeline_keep: config.timeline_keep,
+        journal: open::use_of_journal(config),
         webhook: webhook.callback.clone().map(|callback| services::WebhookSettings {
             callback,
             scope: webhook.scope,

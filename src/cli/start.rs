@@ -6,7 +6,7 @@ use anyhow::Context as _;
 
 use crate::calendly::{self, Calendly};
 use crate::clock::RandomJitter;
-use crate::ports::{Clock, Store};
+use crate::ports::{Clock, Journal, Store};
 use crate::runtime::IoRuntime;
 use crate::services::{self, Adapters, Services};
 use crate::shutdown::Shutdown;
@@ -19,6 +19,7 @@ pub fn services(
     client: &calendly::Settings,
     settings: services::Settings,
     store: Arc<dyn Store>,
+    journal: Arc<dyn Journal>,
     clock: Arc<dyn Clock>,
     io: &tokio::runtime::Handle,
 ) -> anyhow::Result<Arc<Services>> {
@@ -29,6 +30,7 @@ pub fn services(
         tokens: calendly.tokens,
         subscriptions: calendly.api,
         store,
+        journal,
     };
     // Whatever services start beside runs on the I/O runtime.
     let _inside = io.enter();

@@ -8,6 +8,7 @@ pub mod facts;
 pub mod grant;
 pub mod ids;
 pub mod intensity;
+pub mod journal;
 pub mod outcome;
 pub mod rotation;
 pub mod scopes;

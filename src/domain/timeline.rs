@@ -48,6 +48,8 @@ kinds! {
     DeadOnArrival = "dead_on_arrival",
     /// The answer of a replaced or deleted grant came late; its pair was revoked.
     Superseded = "superseded",
+    /// The database had gone back, or missed a write: what the journal knew was written again.
+    WrittenForward = "written_forward",
     /// An answer that was odd but usable, or of another user.
     OddAnswer = "odd_answer",
     /// The subscription is there and right.

@@ -2,6 +2,7 @@
 
 pub mod cell;
 pub mod counters;
+pub mod exposure;
 pub mod in_flight;
 pub mod ownership;
 
@@ -12,6 +13,7 @@ use crate::domain::grant::Connection;
 use crate::domain::ids::ConnectionId;
 use cell::{Adopted, Cell};
 use counters::Counters;
+use exposure::Exposure;
 use in_flight::InFlight;
 use ownership::Ownership;
 
@@ -23,6 +25,8 @@ pub struct Registry {
     pub in_flight: InFlight,
     /// What happened since the start.
     pub counters: Counters,
+    /// How long new tokens were in memory alone.
+    pub exposure: Exposure,
     /// Which connections are this keeper's.
     pub ownership: Ownership,
     foreign_clients: Mutex<HashSet<Box<str>>>,

@@ -1,10 +1,15 @@
 //! Every new or ended grant goes through here: put, delete, pause, resume. A running keeper notices by the change marker.
+//!
+//! What was acknowledged survives a failover of the database: it is in the journal before anybody is told.
 
+use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::Services;
+use super::journal::Use;
 use crate::domain::grant::{NewGrant, Put};
-use crate::domain::ids::ConnectionId;
+use crate::domain::ids::{ConnectionId, Generation};
+use crate::domain::journal::Record;
 use crate::domain::timeline::Kind;
 use crate::ports::StoreError;
 
@@ -13,17 +18,30 @@ use crate::ports::StoreError;
 /// # Errors
 /// Where the database does not answer; nothing is changed then.
 pub async fn put(services: &Services, grants: Vec<NewGrant>) -> Result<Vec<Put>, StoreError> {
-    let ids: Vec<_> = grants.iter().map(|grant| grant.id.clone()).collect();
-    let decided = services.adapters.store.put(grants, false).await?;
-    for (id, put) in ids.iter().zip(&decided) {
+    let decided = services.adapters.store.put(grants.clone(), false).await?;
+    for (grant, put) in grants.into_iter().zip(&decided) {
         let (kind, generation) = match put {
             Put::Created(generation) => (Kind::Connected, generation),
             Put::Replaced(generation) => (Kind::Replaced, generation),
             _ => continue,
         };
-        services.timeline.note(id, kind, "a new grant was given", json!({ "generation": generation }));
+        let id = grant.id.clone();
+        journal(services, grant, *generation).await;
+        services.timeline.note(&id, kind, "a new grant was given", json!({ "generation": generation }));
     }
     Ok(decided)
+}
+
+async fn journal(services: &Services, grant: NewGrant, generation: Generation) {
+    if services.journal.use_of() == Use::Instead {
+        return;
+    }
+    // As the store has it: the time may have been set forward, so that the later grant is the later one.
+    let stored = services.adapters.store.get(&grant.id).await.ok().flatten();
+    let given =
+        stored.filter(|row| row.grant_id == grant.grant_id).map_or(grant.granted_at, |row| row.granted_at);
+    let record = Record::granted(NewGrant { granted_at: given, ..grant }, generation);
+    services.journal.append_beside(record).await;
 }
 
 /// Deletes a connection: tokens erased, a tombstone stays. A rotation in flight gives its pair back.
@@ -31,11 +49,18 @@ pub async fn put(services: &Services, grants: Vec<NewGrant>) -> Result<Vec<Put>,
 /// # Errors
 /// Where the database does not answer.
 pub async fn delete(services: &Services, id: &ConnectionId) -> Result<bool, StoreError> {
-    let deleted = services.adapters.store.delete(id, services.adapters.clock.now()).await?;
-    if deleted {
-        services.timeline.note(id, Kind::Disconnected, "the connection was deleted", json!({}));
-    }
-    Ok(deleted)
+    let at = services.adapters.clock.now();
+    let Some(deleted) = services.adapters.store.delete(id, at).await? else { return Ok(false) };
+    let record = Record::Deleted {
+        id: id.clone(),
+        grant_id: deleted.grant_id,
+        granted_at: deleted.granted_at,
+        at,
+        marker: deleted.marker,
+    };
+    services.journal.append_beside(record).await;
+    services.timeline.note(id, Kind::Disconnected, "the connection was deleted", json!({}));
+    Ok(true)
 }
 
 /// Pauses a connection. A rotation in flight is kept, the pause stays.
@@ -43,11 +68,7 @@ pub async fn delete(services: &Services, id: &ConnectionId) -> Result<bool, Stor
 /// # Errors
 /// Where the database does not answer.
 pub async fn pause(services: &Services, id: &ConnectionId) -> Result<bool, StoreError> {
-    let done = services.adapters.store.pause(id, Some(services.adapters.clock.now())).await?;
-    if done {
-        services.timeline.note(id, Kind::Paused, "paused", json!({}));
-    }
-    Ok(done)
+    set_pause(services, id, Some(services.adapters.clock.now()), Kind::Paused).await
 }
 
 /// Ends a pause.
@@ -55,9 +76,17 @@ pub async fn pause(services: &Services, id: &ConnectionId) -> Result<bool, Store
 /// # Errors
 /// Where the database does not answer.
 pub async fn resume(services: &Services, id: &ConnectionId) -> Result<bool, StoreError> {
-    let done = services.adapters.store.pause(id, None).await?;
-    if done {
-        services.timeline.note(id, Kind::Resumed, "resumed", json!({}));
-    }
-    Ok(done)
+    set_pause(services, id, None, Kind::Resumed).await
+}
+
+async fn set_pause(
+    services: &Services,
+    id: &ConnectionId,
+    since: Option<DateTime<Utc>>,
+    kind: Kind,
+) -> Result<bool, StoreError> {
+    let Some(marker) = services.adapters.store.pause(id, since).await? else { return Ok(false) };
+    services.journal.append_beside(Record::Paused { id: id.clone(), since, marker }).await;
+    services.timeline.note(id, kind, kind.as_str(), json!({}));
+    Ok(true)
 }

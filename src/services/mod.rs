@@ -1,6 +1,7 @@
 //! What actors have done for them: tracked tasks on the I/O runtime, written against the ports. Nothing here knows actors.
 
 pub mod grants;
+pub mod journal;
 pub mod limiter;
 mod probe;
 pub mod rotation;
@@ -14,11 +15,12 @@ use std::time::Duration;
 
 use crate::domain::subscription::Scope;
 use crate::domain::subscription::callback::CallbackTemplate;
-use crate::ports::{Clock, Jitter, Store, Subscriptions, TokenEndpoint};
+use crate::ports::{Clock, Jitter, Journal, Store, Subscriptions, TokenEndpoint};
 use crate::registry::Registry;
 use crate::registry::counters::Counters;
 use crate::runtime::IoRuntime;
 use crate::shutdown::Shutdown;
+use journal::{Journalling, Use};
 use limiter::Limiter;
 use system_fault::SystemFault;
 use timeline::Timeline;
@@ -32,6 +34,8 @@ pub struct Settings {
     pub max_concurrent: usize,
     /// How long the timeline is remembered.
     pub timeline_keep: Duration,
+    /// When the rotation journal is written.
+    pub journal: Use,
     /// `None`: the keeper keeps tokens only.
     pub webhook: Option<WebhookSettings>,
 }
@@ -64,6 +68,8 @@ pub struct Adapters {
     pub subscriptions: Arc<dyn Subscriptions>,
     /// The database.
     pub store: Arc<dyn Store>,
+    /// Durable beside it.
+    pub journal: Arc<dyn Journal>,
 }
 
 /// Everything that actors and services share; one for the process.
@@ -76,6 +82,8 @@ pub struct Services {
     pub limiter: Arc<Limiter>,
     /// What is wrong for all.
     pub system: Arc<SystemFault>,
+    /// What is durable beside the database.
+    pub journal: Journalling,
     /// What happened to each connection.
     pub timeline: Timeline,
     /// Where tasks run.
@@ -92,9 +100,10 @@ impl Services {
         let limiter = Limiter::new(settings.max_concurrent);
         let system = Arc::new(SystemFault::new(limiter.clone()));
         let timeline = Timeline::start(&io, adapters.clock.clone(), adapters.store.clone());
+        let journal = Journalling::new(adapters.journal.clone(), settings.journal);
         let registry = Registry::default();
         let services =
-            Arc::new(Self { adapters, registry, limiter, system, timeline, io, shutdown, settings });
+            Arc::new(Self { adapters, registry, limiter, system, journal, timeline, io, shutdown, settings });
         probe::watch(&services);
         services
     }

@@ -23,6 +23,8 @@ pub(super) struct Database {
     pub(super) vault: Vault,
     pub(super) lock: KeeperLock,
     pub(super) instance: InstanceId,
+    /// Which database this is.
+    pub(super) id: String,
 }
 
 impl Database {
@@ -46,6 +48,20 @@ impl Database {
             }
         }
         Ok(lock)
+    }
+
+    /// Says that nothing is left in this instance's journal that the database lacks. SQLite's journal stands beside it.
+    pub(super) async fn note_replayed(&self) -> Result<(), Failure> {
+        if let Db::Postgres(pool) = &self.db {
+            let mut db = held(pool).await?;
+            let replayed = "UPDATE instances SET journal_open = false WHERE id = $1";
+            let instance = self.instance.to_string();
+            diesel::sql_query(replayed)
+                .bind::<diesel::sql_types::Text, _>(instance)
+                .execute(&mut *db)
+                .await?;
+        }
+        Ok(())
     }
 }
 

@@ -12,6 +12,8 @@ use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use secrecy::{ExposeSecret as _, SecretString, zeroize::Zeroizing};
 
+use crate::ports::Sealer;
+
 const NONCE: usize = 24;
 const MAX_KEY_ID: usize = 32;
 
@@ -127,6 +129,20 @@ impl KeyRing {
         let key = self.keys.iter().find(|key| key.id.as_bytes() == id)?;
         let payload = Payload { msg: ciphertext, aad: &place.associated_data() };
         key.cipher.decrypt(XNonce::from_slice(nonce), payload).ok().map(Zeroizing::new)
+    }
+}
+
+impl Sealer for KeyRing {
+    fn seal(&self, row: &str, column: &str, text: &[u8]) -> Option<Vec<u8>> {
+        Self::seal(self, Place { row, column }, text)
+    }
+
+    fn open(&self, row: &str, column: &str, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        Self::open(self, Place { row, column }, sealed)
+    }
+
+    fn sealed_with(&self, sealed: &[u8]) -> Option<String> {
+        Self::sealed_with(sealed)
     }
 }
 

@@ -8,6 +8,7 @@ mod batch;
 mod clean;
 mod database;
 mod failure;
+mod forward;
 mod instance;
 mod key_ring;
 mod lock;
@@ -35,6 +36,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use secrecy::zeroize::Zeroizing;
+use uuid::Uuid;
 
 use self::database::Database;
 use self::key_ring::Place;
@@ -86,8 +88,9 @@ async fn open_here(options: Options) -> Result<Arc<dyn Store>, OpenError> {
         }
     };
     let vault = unlock_vault(&db, keys).await?;
+    let id = database_id(&db).await?;
     let lock = KeeperLock::new(require_lock, data_dir, sqlite.as_deref(), clock, among_all);
-    let database = Arc::new(Database { db, vault, lock, instance });
+    let database = Arc::new(Database { db, vault, lock, instance, id });
     Ok(Arc::new(SqlStore::new(database, handle)))
 }
 
@@ -102,6 +105,13 @@ async fn unlock_vault(db: &Db, keys: KeyRing) -> Result<Vault, OpenError> {
     let opened = keys.open(PLACE, &sealed).ok_or_else(|| wrong_keys(&keys, &sealed))?;
     made = Zeroizing::new(opened.as_slice().try_into().map_err(|_| wrong_keys(&keys, &sealed))?);
     Ok(Vault::new(keys, made))
+}
+
+/// A random name that a database is given when it is made; a copy or a restored backup has it too.
+async fn database_id(db: &Db) -> Result<String, OpenError> {
+    let made = Uuid::new_v4().to_string().into_bytes();
+    let id = ask!(db, write, meta::first("database_id", made))?;
+    String::from_utf8(id).map_err(|_| OpenError::Configuration("the database's own id is damaged".into()))
 }
 
 fn wrong_keys(keys: &KeyRing, sealed: &[u8]) -> OpenError {

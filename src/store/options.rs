@@ -10,6 +10,7 @@ use super::key_ring::KeyRing;
 use crate::ports::{Clock, StoreError};
 
 /// Everything that [`super::open`] needs.
+#[derive(Clone)]
 pub struct Options {
     /// `sqlite://keeper.db` (relative to `data_dir`) or `postgres://…`.
     pub url: String,

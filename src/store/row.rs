@@ -78,8 +78,20 @@ pub(super) struct ExistingRow {
     pub(super) claim_id: Option<String>,
 }
 
+/// How far a row has come, tombstones too.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = connections)]
+pub(super) struct StoredRow {
+    pub(super) id: String,
+    pub(super) grant_id: String,
+    pub(super) granted_at: i64,
+    pub(super) generation: i64,
+    pub(super) deleted_at: Option<i64>,
+    pub(super) changed: i64,
+}
+
 /// Whose token it is or was.
-#[derive(Queryable, Selectable, Insertable)]
+#[derive(Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = fingerprints)]
 pub(super) struct FingerprintRow {
     pub(super) fingerprint: Vec<u8>,

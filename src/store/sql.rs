@@ -3,6 +3,7 @@
 //! Every operation runs to its end when its caller goes away, and no database future is ever dropped half-way (SQLite's
 //! panic when that happens on an arbiter): it is handed to the writer, or is a task of its own on the store's runtime.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
 
@@ -14,17 +15,18 @@ use super::batch::{Done, Op};
 use super::database::Database;
 use super::pool::ask;
 use super::put::Offer;
-use super::time::micros;
+use super::time::{micros, time};
 use super::writer::Writer;
-use super::{clean, rows, vault};
+use super::{clean, forward, rows, vault};
 use crate::domain::facts::{Quarantined, WebhookFact};
 use crate::domain::grant::{Connection, NewGrant, Put};
 use crate::domain::ids::{ConnectionId, GrantId};
+use crate::domain::journal::Known;
 use crate::domain::rotation::{ClaimRequest, Claimed, Commit, Committed, Refuse, Release};
 use crate::domain::secrets::AccessToken;
 use crate::domain::subscription::{Owner, Recorded};
 use crate::domain::timeline::Entry;
-use crate::ports::{Changes, Gap, Lock, Me, Page, Store, StoreError};
+use crate::ports::{Changes, Deleted, Forwarded, Gap, Lock, Me, Page, Store, StoreError};
 
 /// SQLite takes no more variables in a statement than 32 766.
 const IDS_AT_ONCE: usize = 1000;
@@ -62,6 +64,10 @@ impl SqlStore {
 
 #[async_trait]
 impl Store for SqlStore {
+    fn id(&self) -> &str {
+        &self.database.id
+    }
+
     fn backend(&self) -> &'static str {
         self.database.backend()
     }
@@ -102,18 +108,54 @@ impl Store for SqlStore {
         .await
     }
 
-    async fn delete(&self, id: &ConnectionId, at: DateTime<Utc>) -> Result<bool, StoreError> {
+    async fn delete(&self, id: &ConnectionId, at: DateTime<Utc>) -> Result<Option<Deleted>, StoreError> {
         let id = id.as_str().to_owned();
-        self.run(
-            move |database, _| async move { Ok(ask!(database.db, write, grants::delete(id, micros(at)))?) },
-        )
+        self.run(move |database, _| async move {
+            let Some((grant_id, granted_at, marker)) =
+                ask!(database.db, write, grants::delete(id, micros(at)))?
+            else {
+                return Ok(None);
+            };
+            let grant_id = grant_id
+                .parse()
+                .map_err(|_| StoreError::Unreadable("the deleted row's grant_id is no UUID".into()))?;
+            Ok(Some(Deleted { grant_id, granted_at: time(granted_at), marker }))
+        })
         .await
     }
 
-    async fn pause(&self, id: &ConnectionId, since: Option<DateTime<Utc>>) -> Result<bool, StoreError> {
+    async fn pause(
+        &self,
+        id: &ConnectionId,
+        since: Option<DateTime<Utc>>,
+    ) -> Result<Option<i64>, StoreError> {
         let (id, since) = (id.as_str().to_owned(), since.map(micros));
         self.run(move |database, _| async move { Ok(ask!(database.db, write, grants::pause(id, since))?) })
             .await
+    }
+
+    async fn write_forward(&self, known: Vec<(ConnectionId, Known)>) -> Result<Vec<Forwarded>, StoreError> {
+        self.run(move |database, _| async move {
+            let grants: HashMap<_, _> = known
+                .iter()
+                .map(|(id, known)| (id.as_str().to_owned(), (id.clone(), known.grant.clone())))
+                .collect();
+            let offers = forward::offers(&database.vault, known)?;
+            let mut told = Vec::new();
+            for some in offers.chunks(IDS_AT_ONCE) {
+                let applied = ask!(database.db, write, forward::write_forward(some.to_vec()))?;
+                told.extend(applied.into_iter().filter_map(|applied| {
+                    let (id, grant) = grants.get(&applied.id)?;
+                    applied.forwarded(id.clone(), grant.as_ref())
+                }));
+            }
+            Ok(told)
+        })
+        .await
+    }
+
+    async fn note_replayed(&self) -> Result<(), StoreError> {
+        self.run(|database, _| async move { Ok(database.note_replayed().await?) }).await
     }
 
     async fn claim(&self, request: ClaimRequest<'_>) -> Result<Option<Claimed>, StoreError> {

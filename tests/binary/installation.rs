@@ -179,12 +179,22 @@ impl Installation {
         assert_eq!(bad, (0, 0, 0, 0), "{counters:#?}");
     }
 
-    /// Every file of the data directory with what is in it.
+    /// Every file of the data directory, and of the directories in it, with what is in it.
     pub(crate) fn snapshot(&self) -> BTreeMap<String, Vec<u8>> {
-        let files = fs::read_dir(self.folder()).unwrap().map(|entry| entry.unwrap());
+        let mut files = BTreeMap::new();
+        let mut folders = vec![self.folder().to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    let name = path.strip_prefix(self.folder()).unwrap().to_str().unwrap().to_owned();
+                    files.insert(name, fs::read(path).unwrap());
+                }
+            }
+        }
         files
-            .map(|entry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap()))
-            .collect()
     }
 }
 

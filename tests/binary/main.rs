@@ -19,6 +19,7 @@ mod database_away;
 mod demo;
 mod first_job;
 mod imports;
+mod journal;
 mod log;
 mod looking;
 mod pool;

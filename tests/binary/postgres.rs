@@ -134,13 +134,18 @@ fn a_pair_that_arrives_while_postgresql_is_down_is_kept_when_it_is_back() {
 )]
 fn on_postgresql_a_missing_key_or_an_unreachable_server_is_told_by_exit_code_without_the_password() {
     let mut place = on("postgres://keeper:hunter2@127.0.0.1:1/keeper", 60);
-    let away = place.run(&["run"]);
+    let away = place.run(&["status"]);
     assert_eq!(away.code, 1, "perhaps later: {}", away.err);
     assert!(
         away.err.contains("the database cannot be opened") && !away.all().contains("hunter2"),
         "{}",
         away.err
     );
+    let waiting = place.start();
+    waiting.wait_for(&["waiting for the database", "refused"]);
+    waiting.terminate();
+    let (code, said) = waiting.ended();
+    assert!(code == 0 && !said.contains("hunter2"), "{code}: {said}");
 
     place.unset("ENCRYPTION__KEYS");
     let ran = place.run(&["run"]);

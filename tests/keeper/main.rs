@@ -5,6 +5,7 @@
 mod support;
 
 mod in_flight;
+mod journal;
 mod outcomes;
 mod supervision;
 mod tokens;

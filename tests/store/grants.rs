@@ -32,8 +32,8 @@ pub(crate) async fn a_grant_is_read_back_as_it_was_given(f: Fixture) {
 
 pub(crate) async fn an_id_that_was_never_given_is_nobody(f: Fixture) {
     assert!(f.store.get(&id("anna")).await.unwrap().is_none());
-    assert!(!f.store.delete(&id("anna"), at(0)).await.unwrap());
-    assert!(!f.store.pause(&id("anna"), Some(at(0))).await.unwrap());
+    assert_eq!(f.store.delete(&id("anna"), at(0)).await.unwrap(), None);
+    assert_eq!(f.store.pause(&id("anna"), Some(at(0))).await.unwrap(), None);
 }
 
 pub(crate) async fn a_known_token_changes_nothing_even_after_use(f: Fixture) {
@@ -187,11 +187,14 @@ pub(crate) async fn a_deletion_erases_and_is_done_once(f: Fixture) {
     offer.user = Some("user-a".into());
     let anna = given(&*f.store, offer).await;
     f.store.pause(&anna.id, Some(at(1))).await.unwrap();
-    assert!(f.store.delete(&anna.id, at(2)).await.unwrap());
-    assert!(!f.store.delete(&anna.id, at(3)).await.unwrap());
+    assert_eq!(
+        f.store.delete(&anna.id, at(2)).await.unwrap().map(|deleted| deleted.grant_id),
+        Some(anna.grant_id)
+    );
+    assert_eq!(f.store.delete(&anna.id, at(3)).await.unwrap(), None);
     assert!(f.store.get(&anna.id).await.unwrap().is_none());
     assert!(claim(&*f.store, &anna, None).await.is_none());
-    assert!(!f.store.pause(&anna.id, None).await.unwrap());
+    assert_eq!(f.store.pause(&anna.id, None).await.unwrap(), None);
 
     let anna = given(&*f.store, NewGrant { granted_at: at(9), ..grant("anna", "r9") }).await;
     assert_eq!((anna.user, anna.facts), (None, Facts::new(at(9))), "nothing of the old one is left");

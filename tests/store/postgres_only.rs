@@ -102,6 +102,33 @@ on_postgres! {
         assert_eq!(claimed.unknown_since, Some(died));
     }
 
+    a_foreign_claim_whose_journal_is_open_waits_for_it_until_the_old_token_is_about_to_end
+    async |f: Fixture| {
+        let (second, _data_dir) = f.open_elsewhere(false).await;
+        assert_eq!(f.store.keep_lock().await.unwrap(), NOW);
+        let anna = given(&*f.store, grant("anna", "r1")).await;
+        let (foreign, _) = claim(&*f.store, &anna, None).await.unwrap();
+        f.sql("UPDATE connections SET claim_at = claim_at - 90000000, lifetime = 7200, expires_at =
+            (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + 130000000");
+        assert!(claim(&*second, &anna, Some(foreign)).await.is_none(), "its journal may hold the pair");
+        f.sql("UPDATE connections SET expires_at = expires_at - 11000000");
+        let (_, claimed) = claim(&*second, &anna, Some(foreign)).await.unwrap();
+        assert!(claimed.unknown_since.is_some());
+    }
+
+    a_foreign_claim_whose_journal_was_replayed_waits_for_nothing_more
+    async |f: Fixture| {
+        let (second, _data_dir) = f.open_elsewhere(false).await;
+        assert_eq!(f.store.keep_lock().await.unwrap(), NOW);
+        let anna = given(&*f.store, grant("anna", "r1")).await;
+        let (foreign, _) = claim(&*f.store, &anna, None).await.unwrap();
+        f.sql("UPDATE connections SET claim_at = claim_at - 90000000, lifetime = 7200, expires_at =
+            (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + 130000000");
+        assert!(claim(&*second, &anna, Some(foreign)).await.is_none());
+        f.store.note_replayed().await.unwrap();
+        assert!(claim(&*second, &anna, Some(foreign)).await.is_some());
+    }
+
     two_keepers_of_one_data_directory_are_refused
     async |f: Fixture| {
         let second = f.open_again().await;

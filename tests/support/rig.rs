@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use calendly_keeper::actors;
-use calendly_keeper::cli::{process, start};
+use calendly_keeper::cli::{self, process, start};
 use calendly_keeper::clock::SystemClock;
 use calendly_keeper::domain::backoff::Backoff;
 use calendly_keeper::domain::grant::NewGrant;
@@ -19,6 +19,7 @@ use calendly_keeper::domain::subscription::Scope;
 use calendly_keeper::domain::subscription::callback::CallbackTemplate;
 use calendly_keeper::domain::token::Lifetime;
 use calendly_keeper::ports::{Clock, Store};
+use calendly_keeper::services::journal::Use;
 use calendly_keeper::services::{Services, Settings, WebhookSettings};
 use calendly_keeper::simulator::{SeedGrant, Simulator};
 use calendly_keeper::store::{self, KeyRing, Options};
@@ -39,7 +40,9 @@ pub(crate) struct Rig {
 pub(crate) fn rig(simulator: &Simulator, home: &Path, verify_every: Duration) -> Rig {
     let io = process::io_runtime().unwrap();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let store = open(&io, home, KeyRing::ephemeral(), true);
+    let keys = KeyRing::ephemeral();
+    let store = open(&io, home, keys.clone(), true);
+    let journal = io.block_on(cli::open::journal(home, &*store, keys, clock.clone(), io.handle())).unwrap();
     let secret = ClientSecret::new(simulator.client_secret());
     let url: url::Url = simulator.url().parse().unwrap();
     let client = calendly::Settings::new(url.clone(), url, simulator.client_id(), secret);
@@ -47,6 +50,7 @@ pub(crate) fn rig(simulator: &Simulator, home: &Path, verify_every: Duration) ->
         client_id: simulator.client_id().into(),
         max_concurrent: 64,
         timeline_keep: Duration::from_secs(90 * 24 * 3600),
+        journal: Use::Instead,
         webhook: Some(WebhookSettings {
             callback: CallbackTemplate::parse(CALLBACK).unwrap(),
             scope: Scope::User,
@@ -55,7 +59,7 @@ pub(crate) fn rig(simulator: &Simulator, home: &Path, verify_every: Duration) ->
             retire_urls: vec![],
         }),
     };
-    let services = start::services(&client, settings, store, clock.clone(), io.handle()).unwrap();
+    let services = start::services(&client, settings, store, journal, clock.clone(), io.handle()).unwrap();
     Rig { io, services, clock }
 }
 

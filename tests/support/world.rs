@@ -20,8 +20,10 @@ use calendly_keeper::domain::token::Lifetime;
 use calendly_keeper::ports::{Clock, Store as _};
 use calendly_keeper::registry::cell::Cell;
 use calendly_keeper::runtime::{IoRuntime, sleep};
+use calendly_keeper::services::journal::Use;
 use calendly_keeper::services::{Adapters, Services, Settings, WebhookSettings, grants};
 use calendly_keeper::shutdown::Shutdown;
+use calendly_keeper::spool::MemoryJournal;
 use calendly_keeper::store::MemoryStore;
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -34,6 +36,7 @@ pub(crate) const EVENTS: [&str; 2] = ["invitee.canceled", "invitee.created"];
 pub(crate) struct World {
     pub(crate) calendly: Arc<FakeCalendly>,
     pub(crate) store: MemoryStore,
+    pub(crate) journal: MemoryJournal,
     pub(crate) services: Arc<Services>,
     pub(crate) clock: Arc<dyn Clock>,
     keeper: Option<Keeper>,
@@ -52,18 +55,28 @@ impl World {
         let base = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
         let clock: Arc<dyn Clock> = Arc::new(TokioClock::starting_at(base));
         let calendly = FakeCalendly::new(clock.clone(), lifetime);
-        let store = MemoryStore::new();
+        Self::on(calendly, MemoryStore::new(), MemoryJournal::new(), clock)
+    }
+
+    fn on(
+        calendly: Arc<FakeCalendly>,
+        store: MemoryStore,
+        journal: MemoryJournal,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let adapters = Adapters {
             clock: clock.clone(),
             jitter: Arc::new(SeededJitter::new(7)),
             tokens: calendly.clone(),
             subscriptions: calendly.clone(),
             store: Arc::new(store.clone()),
+            journal: Arc::new(journal.clone()),
         };
         let settings = Settings {
             client_id: "client".into(),
             max_concurrent: 64,
             timeline_keep: Duration::from_secs(30 * 24 * 3600),
+            journal: Use::Beside,
             webhook: Some(WebhookSettings {
                 callback: CallbackTemplate::parse(CALLBACK).unwrap(),
                 scope: Scope::User,
@@ -74,7 +87,14 @@ impl World {
         };
         let io = IoRuntime::new(tokio::runtime::Handle::current());
         let services = Services::start(adapters, settings, io, Shutdown::default());
-        Self { calendly, store, services, clock, keeper: None }
+        Self { calendly, store, journal, services, clock, keeper: None }
+    }
+
+    /// Stops in order, as SIGTERM does, and gives the keeper that is started after it on what is left.
+    pub(crate) async fn stopped(self) -> Self {
+        self.services.stop();
+        assert_eq!(self.services.io.drain(Duration::from_secs(75)).await, 0, "something went on for ever");
+        Self::on(self.calendly, self.store, self.journal, self.clock)
     }
 
     /// Starts the actors.

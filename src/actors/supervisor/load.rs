@@ -13,6 +13,7 @@ use crate::domain::ids::ConnectionId;
 use crate::ports::{Page, StoreError};
 use crate::registry::cell::Cell;
 use crate::runtime::sleep;
+use crate::services::rotation;
 use crate::services::verification::switched_off;
 
 /// Larger ones gain nothing, and their rows are more memory than the allocator keeps at hand.
@@ -62,6 +63,10 @@ impl Supervisor {
             }
             self.forgive(&mut row); // a new process is a new try
             let (cell, _) = registry.adopt(row, self.shared.services.adapters.jitter.draw());
+            if let Some(found) = &mut self.found {
+                found.insert(cell.id().clone());
+            }
+            rotation::resume(&services, &cell);
             if !self.shared.children.is_running(cell.id()) && !self.shared.children.is_parked(cell.id()) {
                 self.start_connection(cell.clone());
             }
@@ -70,12 +75,27 @@ impl Supervisor {
         self.say_webhooks_are_off(cells);
         self.say_unreadable(page.unreadable);
         if last {
+            let again = self.found.is_some();
+            self.forget_gone();
             self.phase = Phase::Working;
             self.shared.started.store(true, Ordering::Relaxed);
             let mut line = vec![("connections".to_owned(), registry.len().to_string())];
             line.extend(self.counts().shown());
             line.push(("database".into(), self.shared.services.adapters.store.backend().into()));
-            say("started", &line);
+            say(if again { "connections read again" } else { "started" }, &line);
+        }
+    }
+
+    /// Connections that were there before, and are not among those read again.
+    fn forget_gone(&mut self) {
+        let Some(found) = self.found.take() else { return };
+        let registry = &self.shared.services.registry;
+        let gone = registry.cells().into_iter().filter(|cell| !found.contains(cell.id()));
+        for cell in gone {
+            // What was acknowledged is in the journal, so it was deleted by somebody, or the database has lost it.
+            warn!(target: "supervisor", connection:% = cell.id(); "a connection is not in the database any more");
+            registry.remove(cell.id());
+            self.shared.children.remove(cell.id());
         }
     }
 
@@ -101,6 +121,8 @@ impl Supervisor {
     /// The database went away while loading: start over, what is loaded stays.
     fn load_again(&mut self, error: &StoreError, ctx: &mut Context<Self>) {
         warn!(target: "supervisor", error:% = error; "the connections could not be read, trying again");
-        ctx.spawn(wrap_future(sleep(super::LOCK_EVERY)).map(|(), actor: &mut Self, ctx| actor.load(ctx)));
+        ctx.spawn(
+            wrap_future(sleep(super::lock::LOCK_EVERY)).map(|(), actor: &mut Self, ctx| actor.load(ctx)),
+        );
     }
 }

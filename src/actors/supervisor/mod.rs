@@ -2,6 +2,7 @@
 
 mod changes;
 mod load;
+mod lock;
 mod status;
 mod storm;
 mod sweep;
@@ -10,9 +11,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::fut::wrap_future;
 use actix::prelude::*;
-use log::{error, info, warn};
+use log::{error, warn};
 use serde_json::json;
 
 use super::Shared;
@@ -24,14 +24,10 @@ use crate::domain::grant::Connection;
 use crate::domain::ids::ConnectionId;
 use crate::domain::intensity::Storm;
 use crate::domain::timeline::Kind;
-use crate::ports::{Lock, StoreError};
 use crate::registry::cell::Cell;
 use crate::registry::counters::Counted;
-use crate::services::system_fault::Kind as Fault;
 use crate::services::timeline::forget_old;
 
-/// How often the keeper lock is looked after.
-const LOCK_EVERY: Duration = Duration::from_secs(2);
 /// How often the sweep proves that somebody wakes for every connection.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
 
@@ -43,7 +39,7 @@ const FORGET_EVERY: Duration = Duration::from_secs(3600);
 enum Phase {
     /// Another keeper works.
     StandBy,
-    /// Reading the connections.
+    /// Reading the connections, or reading them again.
     Loading,
     /// Everything runs.
     Working,
@@ -63,6 +59,8 @@ pub struct Supervisor {
     /// Who works, while we stand by.
     holder: Option<String>,
     storm: Storm,
+    /// Those found so far while reading again.
+    found: Option<HashSet<ConnectionId>>,
 }
 
 impl Supervisor {
@@ -82,64 +80,7 @@ impl Supervisor {
             unreadable: HashSet::new(),
             holder: None,
             storm: Storm::default(),
-        }
-    }
-
-    /// Takes the lock, or looks whether it is still ours.
-    fn keep_lock(&mut self, ctx: &mut Context<Self>) {
-        if self.shared.services.shutdown.is_requested() {
-            return; // it is given up at the end, and not taken again
-        }
-        let services = self.shared.services.clone();
-        let task = services.io.spawn({
-            let services = services.clone();
-            async move { services.adapters.store.keep_lock().await }
-        });
-        ctx.spawn(wrap_future(task).map(|lock, actor: &mut Self, ctx| {
-            match lock {
-                Ok(Ok(lock)) => {
-                    actor.shared.services.system.database_is_back();
-                    actor.locked(&lock, ctx);
-                }
-                Ok(Err(StoreError::Refused(why))) => actor.shared.fail(why),
-                Ok(Err(error)) => {
-                    let services = &actor.shared.services;
-                    services.limiter.gate(true);
-                    services.system.begin(
-                        Fault::DatabaseAway,
-                        services.adapters.clock.now(),
-                        &error.to_string(),
-                    );
-                }
-                Err(error) => error!(target: "supervisor", error:% = error; "the lock's task failed"),
-            }
-            ctx.run_later(LOCK_EVERY, Self::keep_lock);
-        }));
-    }
-
-    fn locked(&mut self, lock: &Lock, ctx: &mut Context<Self>) {
-        match lock {
-            Lock::Ours { exchange_in } => {
-                self.shared.services.limiter.gate(!exchange_in.is_zero());
-                if self.phase == Phase::StandBy {
-                    if !exchange_in.is_zero() {
-                        let wait = humantime::format_duration(Duration::from_secs(exchange_in.as_secs()));
-                        info!(target: "supervisor", refreshing_in:% = wait; "took over, tokens are served, refreshing begins when claims of others are dead");
-                    }
-                    self.holder = None;
-                    self.phase = Phase::Loading;
-                    self.load(ctx);
-                }
-            }
-            Lock::Theirs { holder } => {
-                self.shared.services.limiter.gate(true);
-                if self.phase != Phase::StandBy {
-                    // Another keeper works by now, on rows that this one would go on changing: start over, as stand-by.
-                    self.shared.fail(format!("the keeper lock is lost to {holder}"));
-                } else if self.holder.replace(holder.clone()).as_ref() != Some(holder) {
-                    info!(target: "supervisor", holder; "standing by, another keeper works");
-                }
-            }
+            found: None,
         }
     }
 

@@ -69,6 +69,12 @@ impl Supervisor {
         }
         line.push(("refreshed".into(), news.refreshed.to_string()));
         line.push(("repaired".into(), news.repaired.to_string()));
+        if let Some(exposed) = services.registry.exposure.read() {
+            line.push(("exposure_p99".into(), format!("{:.1?}", exposed.p99).replace(' ', "")));
+        }
+        if services.journal.is_broken() {
+            line.push(("journal".into(), "unwritable".into()));
+        }
         if let Some(fault) = services.system.current() {
             line.push(("fault".into(), fault.kind.as_str().into()));
         }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
 
 use chrono::{DateTime, Utc};
+use futures_util::future::join_all;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
@@ -13,14 +14,17 @@ use super::line;
 use super::report::{Kind, Report};
 use crate::domain::grant::{NewGrant, Put};
 use crate::domain::ids::{ConnectionId, GrantId};
+use crate::domain::journal::Record;
 use crate::domain::timeline::{self, Entry};
-use crate::ports::{Store, StoreError};
+use crate::ports::{Journal, Store, StoreError};
 
 const BATCH: usize = 1000;
 
 /// Takes lines in and counts what becomes of them.
 pub(super) struct Intake<'a> {
     pub(super) store: &'a dyn Store,
+    /// Where the database may fail over to a state without what it has acknowledged.
+    pub(super) journal: Option<&'a dyn Journal>,
     /// The OAuth client that the grants were issued to, where it is configured.
     pub(super) client_id: Option<&'a str>,
     pub(super) now: DateTime<Utc>,
@@ -40,6 +44,7 @@ impl<'a> Intake<'a> {
     ) -> Self {
         Self {
             store,
+            journal: None,
             client_id,
             now,
             dry_run,
@@ -98,6 +103,7 @@ impl<'a> Intake<'a> {
         let grants = batch.iter().map(|(_, grant)| grant.clone()).collect();
         match self.store.put(grants, self.dry_run).await {
             Ok(decided) => {
+                self.keep(&batch, &decided).await;
                 let lines: Vec<_> = batch.into_iter().map(|(number, grant)| (number, grant.id)).collect();
                 self.note(&lines, decided).await;
                 Ok(())
@@ -110,8 +116,11 @@ impl<'a> Intake<'a> {
     async fn one_by_one(&mut self, batch: Vec<(u64, NewGrant)>) -> Result<(), StoreError> {
         for (number, grant) in batch {
             let id = grant.id.clone();
-            match self.store.put(vec![grant], self.dry_run).await {
-                Ok(decided) => self.note(&[(number, id)], decided).await,
+            match self.store.put(vec![grant.clone()], self.dry_run).await {
+                Ok(decided) => {
+                    self.keep(&[(number, grant)], &decided).await;
+                    self.note(&[(number, id)], decided).await;
+                }
                 Err(StoreError::Refused(why)) => {
                     self.refuse(number, format!("{id}: the database refused it: {why}"));
                 }
@@ -119,6 +128,21 @@ impl<'a> Intake<'a> {
             }
         }
         Ok(())
+    }
+
+    /// What was stored is in the journal, too, before anybody is told.
+    async fn keep(&self, batch: &[(u64, NewGrant)], decided: &[Put]) {
+        let Some(journal) = self.journal.filter(|_| !self.dry_run) else { return };
+        let records = batch.iter().zip(decided).filter_map(|((_, grant), put)| match put {
+            Put::Created(generation) | Put::Replaced(generation) => {
+                Some(Record::granted(grant.clone(), *generation))
+            }
+            _ => None,
+        });
+        let appended = join_all(records.map(|record| journal.append(record))).await;
+        if let Some(error) = appended.into_iter().find_map(Result::err) {
+            log::warn!(target: "import", error:% = error; "the grants are in the database, but not in the journal");
+        }
     }
 
     async fn note(&mut self, lines: &[(u64, ConnectionId)], decided: Vec<Put>) {

@@ -28,6 +28,7 @@ use super::failure::Usage;
 use super::global::Global;
 use super::{Done, open};
 use crate::ports::StoreError;
+use crate::services::journal::Use;
 
 const HELP: &str = "\
 One JSON object a line, or CSV with the same names in its header:
@@ -86,8 +87,13 @@ pub fn execute(args: &Args, global: &Global, out: &mut impl Write) -> anyhow::Re
     let config = global.start()?;
     let (reader, total) = source(&args.file)?;
     let opened = if args.dry_run { open::open_or_pretend(&config) } else { open::open(&config) }?;
+    let journal = match open::use_of_journal(&config) {
+        Use::Beside if !args.dry_run => Some(opened.journal(&config)?),
+        Use::Beside | Use::Instead => None,
+    };
     let mut intake =
         Intake::new(&*opened.store, config.calendly.client_id.as_deref(), opened.now(), args.dry_run);
+    intake.journal = journal.as_deref();
     let mut progress = Progress::new(&*opened.clock, total);
     let read = opened.runtime.block_on(read(reader, args.format(), &mut intake, &mut progress));
     progress.end();

@@ -7,7 +7,9 @@ use log::error;
 use uuid::Uuid;
 
 use super::{Ended, Guard, Rotation};
+use crate::domain::grant::Connection;
 use crate::domain::ids::{ClaimId, Generation, GrantId};
+use crate::domain::journal::GrantHead;
 use crate::domain::rotation::{ClaimRequest, Release};
 use crate::domain::secrets::RefreshToken;
 use crate::ports::{Moment, StoreError};
@@ -23,6 +25,8 @@ pub(super) struct Held {
     pub(super) generation: Generation,
     pub(super) refresh_token: RefreshToken,
     pub(super) unknown_since: Option<DateTime<Utc>>,
+    /// Of which grant, for the journal.
+    pub(super) head: GrantHead,
     /// From just before the claim was sent.
     pub(super) claimed_at: Moment,
 }
@@ -38,16 +42,16 @@ pub(super) enum Consumed {
 pub(super) async fn claim(rotation: &Rotation) -> Result<Held, Ended> {
     let services = &rotation.services;
     let clock = &services.adapters.clock;
-    let (guard, may, seize, user, client_id) = rotation.cell.read(|c| {
+    let (guard, may, seize, user, head) = rotation.cell.read(|c| {
         let guard: Guard = (c.grant_id, c.generation);
-        (guard, c.facts.may_refresh(), c.claim.map(|claim| claim.id), c.user.clone(), c.client_id.clone())
+        (guard, c.facts.may_refresh(), c.claim.map(|claim| claim.id), c.user.clone(), head(c))
     });
     if !may || rotation.cell.is_deleted() {
         return Err(Ended::MovedOn);
     }
-    if let Some(foreign) = client_id.filter(|id| **id != *services.settings.client_id) {
+    if let Some(foreign) = head.client_id.as_ref().filter(|id| ***id != *services.settings.client_id) {
         // Nothing is sent for it: another client's refresh token would be refused, or worse, spent.
-        if services.registry.is_news(&foreign) {
+        if services.registry.is_news(foreign) {
             error!(target: &rotation.target(), issued_to:% = foreign, configured:% = services.settings.client_id,
                 hint = "check calendly.client_id, or connect these users again";
                 "grants of another client_id are not refreshed");
@@ -75,11 +79,12 @@ pub(super) async fn claim(rotation: &Rotation) -> Result<Held, Ended> {
             generation: guard.1,
             refresh_token: claimed.refresh_token,
             unknown_since: claimed.unknown_since,
+            head,
             claimed_at,
         }),
         Ok(None) => {
-            let _ = rotation.moved_on().await;
-            Err(rotation.retry_in(Duration::from_secs(2)))
+            let ended = rotation.moved_on().await;
+            Err(if ended == Ended::Refused { ended } else { rotation.retry_in(Duration::from_secs(2)) })
         }
         Err(error) => {
             // A rotation never begins that could not be saved.
@@ -89,6 +94,15 @@ pub(super) async fn claim(rotation: &Rotation) -> Result<Held, Ended> {
             }
             Err(rotation.retry_in(Duration::from_secs(5)))
         }
+    }
+}
+
+fn head(connection: &Connection) -> GrantHead {
+    GrantHead {
+        grant_id: connection.grant_id,
+        granted_generation: connection.granted_generation,
+        granted_at: connection.granted_at,
+        client_id: connection.client_id.as_deref().map(Into::into),
     }
 }
 

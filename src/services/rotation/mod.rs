@@ -7,28 +7,34 @@ mod claim;
 mod commit;
 mod exchange;
 mod refusal;
+pub mod replay;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use log::{info, warn};
 use serde_json::json;
 use tokio::task::JoinHandle;
 
 use super::Services;
+use super::journal::{Behind, Use};
 use crate::domain::backoff::Backoff;
 use crate::domain::decision::Why;
 use crate::domain::ids::{ConnectionId, Generation, GrantId};
 use crate::domain::rotation::Commit;
 use crate::domain::timeline::Kind;
 use crate::ports::StoreError;
-use crate::registry::cell::Cell;
+use crate::registry::cell::{Adopted, Cell};
 use crate::registry::in_flight::Place;
 use claim::Held;
+use commit::Kept;
 
 /// How the end of a rotation that was tried again in vain is spaced.
 const RETRY: Backoff = Backoff { min: Duration::from_secs(2), max: Duration::from_secs(60) };
+
+/// Without a journal a token is exchanged so long before its end, at most.
+const LAST_MOMENT: TimeDelta = TimeDelta::seconds(60);
 
 /// How a rotation ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +71,29 @@ pub fn start(services: &Arc<Services>, cell: &Arc<Cell>, why: Why) -> Option<Joi
     Some(services.io.spawn(rotation.run(place)))
 }
 
+/// Goes on with a pair that the journal held and the database refused at the replay: served from memory, tried on and on.
+pub fn resume(services: &Arc<Services>, cell: &Arc<Cell>) {
+    let Some(known) = services.journal.take_put_off(cell.id()) else { return };
+    let Some(grant) = known.grant else { return };
+    let (Some(commit), Some(place)) = (grant.pair(cell.id()), services.registry.in_flight.enter(cell.id()))
+    else {
+        return;
+    };
+    cell.keep(&commit, services.adapters.jitter.draw());
+    let rotation = Rotation {
+        started: services.adapters.clock.boot(),
+        services: services.clone(),
+        cell: cell.clone(),
+        why: Why::Unknown,
+    };
+    services.io.spawn(async move {
+        let _place = place;
+        if commit::keep(&rotation, &commit, grant.head).await == Kept::Superseded {
+            commit::give_back(&rotation, commit.grant_id, commit).await;
+        }
+    });
+}
+
 impl Rotation {
     async fn run(self, _place: Place) -> Ended {
         let turn = match self.why {
@@ -72,6 +101,9 @@ impl Rotation {
             _ => self.services.system.turn(self.id()).await,
         };
         let needed_by = self.cell.read(|connection| connection.expires_at);
+        if let Some(wait) = self.wait_for_journal(needed_by) {
+            return self.retry_in(wait);
+        }
         let Some(permit) = self.services.limiter.permit(self.why.urgency(), needed_by).await else {
             return Ended::Stopping;
         };
@@ -90,7 +122,7 @@ impl Rotation {
 
     async fn keep(&self, held: Held, commit: Commit, oddities: Vec<&'static str>) -> Ended {
         let services = &self.services;
-        let kept = commit::keep(self, &commit).await; // before anything about the answer is judged
+        let kept = commit::keep(self, &commit, held.head).await; // before anything about the answer is judged
         for oddity in oddities {
             services.timeline.note(self.id(), Kind::OddAnswer, oddity, json!({}));
         }
@@ -99,10 +131,19 @@ impl Rotation {
             let text = "the answer's owner is another user, the tokens are kept but not served";
             services.timeline.note(self.id(), Kind::OddAnswer, text, json!({ "owner": owner }));
         }
-        if !kept {
-            services.counters().superseded.add_one();
-            commit::give_back(self, held, commit).await;
-            return Ended::MovedOn;
+        match kept {
+            Kept::Committed => {}
+            Kept::Journalled => {
+                services.journal.leave();
+                info!(target: &self.target(), generation = commit.generation.0;
+                    "new tokens are in the journal, the next start writes them into the database");
+                return Ended::Stopping;
+            }
+            Kept::Superseded => {
+                services.counters().superseded.add_one();
+                commit::give_back(self, held.grant_id, commit).await;
+                return Ended::MovedOn;
+            }
         }
         services.counters().refreshed.add_one();
         services.system.succeeded(services.adapters.clock.now());
@@ -121,19 +162,42 @@ impl Rotation {
         Ended::Refreshed
     }
 
+    /// While a pair would be safe in memory alone, only a token that is about to end is exchanged.
+    fn wait_for_journal(&self, ends: Option<DateTime<Utc>>) -> Option<Duration> {
+        let journal = &self.services.journal;
+        if self.why != Why::Due || journal.use_of() == Use::Instead || !journal.is_broken() {
+            return None;
+        }
+        let lifetime = self.cell.read(|connection| connection.lifetime);
+        let needed_at = ends? - (lifetime.delta() / 20).clamp(TimeDelta::seconds(3), LAST_MOMENT);
+        (needed_at - self.services.adapters.clock.now()).to_std().ok().filter(|wait| !wait.is_zero())
+    }
+
     /// The facts in memory were stale: take over what the store says.
     async fn moved_on(&self) -> Ended {
         let grant = self.cell.read(|c| c.grant_id);
         match self.services.adapters.store.get(self.id()).await {
             Ok(Some(row)) => {
-                let claim = row.claim;
-                self.cell.adopt(row);
+                let (claim, stored) = (row.claim, (row.grant_id, row.generation));
+                if self.cell.adopt(row) == Adopted::WentBack {
+                    return self.went_back(stored).await;
+                }
                 self.cell.found_claim(claim);
             }
             Ok(None) => self.cell.mark_deleted(grant),
             Err(error) => self.database_failed(&error),
         }
         Ended::MovedOn
+    }
+
+    /// The row is behind memory, so its refresh token is spent: it is never sent. The journal may know the living one.
+    async fn went_back(&self, stored: Guard) -> Ended {
+        let behind = self.services.journal.is_behind(self.id());
+        if behind == Behind::Perhaps || stored.0 != self.cell.read(|c| c.grant_id) {
+            return Ended::MovedOn;
+        }
+        warn!(target: &self.target(), stored = stored.1.0; "the database went back, and the tokens since are not known");
+        refusal::lost(self, stored).await
     }
 
     fn retry_in(&self, delay: Duration) -> Ended {

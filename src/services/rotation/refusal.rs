@@ -12,10 +12,10 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::claim::{self, Consumed, Held};
-use super::{Ended, Rotation, start};
+use super::{Ended, Guard, Rotation, start};
 use crate::domain::decision::Why;
 use crate::domain::facts::{Refusal, WebhookState};
-use crate::domain::ids::ConnectionId;
+use crate::domain::ids::{ConnectionId, Generation};
 use crate::domain::rotation::Refuse;
 use crate::domain::timeline::Kind;
 use crate::ports::StoreError;
@@ -47,21 +47,32 @@ pub(super) async fn refused(rotation: &Rotation, held: Held, confirming: bool) -
     }
     let first = rotation.cell.read(|c| c.granted_generation == held.generation);
     let reason = Refusal::classify(held.unknown_since.is_some(), first);
-    let at = services.adapters.clock.now();
-    let refuse = Refuse {
-        id: rotation.id().clone(),
-        grant_id: held.grant_id,
-        generation: held.generation,
-        reason,
-        at,
-    };
-    match write(rotation, refuse).await {
-        Some(true) => {}
-        Some(false) => return rotation.moved_on().await,
+    match end(rotation, (held.grant_id, held.generation), held.generation, reason).await {
+        Some(true) => Ended::Refused,
+        Some(false) => Box::pin(rotation.moved_on()).await,
         // Nothing is lost: the claim stays open, the same answer will come again.
-        None => return rotation.retry_in(Duration::from_secs(5)),
+        None => rotation.retry_in(Duration::from_secs(5)),
     }
-    rotation.cell.refused(held.grant_id, held.generation, reason, at);
+}
+
+/// Marks a grant as gone whose living refresh token nobody knows any more: the database went back. `stored`: its row.
+pub(super) async fn lost(rotation: &Rotation, stored: Guard) -> Ended {
+    let generation = rotation.cell.read(|c| c.generation);
+    match end(rotation, stored, generation, Refusal::RotationLost).await {
+        Some(true) => Ended::Refused,
+        Some(false) | None => rotation.retry_in(Duration::from_secs(5)),
+    }
+}
+
+/// Writes it down in the row, then in the cell, the counters and the timeline; `None` where the database does not answer.
+async fn end(rotation: &Rotation, row: Guard, generation: Generation, reason: Refusal) -> Option<bool> {
+    let services = &rotation.services;
+    let at = services.adapters.clock.now();
+    let refuse = Refuse { id: rotation.id().clone(), grant_id: row.0, generation: row.1, reason, at };
+    if !write(rotation, refuse).await? {
+        return Some(false);
+    }
+    rotation.cell.refused(row.0, generation, reason, at);
     let counters = services.counters();
     let (counter, kind, text) = match reason {
         Refusal::RotationLost => {
@@ -75,8 +86,8 @@ pub(super) async fn refused(rotation: &Rotation, held: Held, confirming: bool) -
         ),
     };
     counter.add_one();
-    services.timeline.note(rotation.id(), kind, text, json!({ "generation": held.generation }));
-    Ended::Refused
+    services.timeline.note(rotation.id(), kind, text, json!({ "generation": generation }));
+    Some(true)
 }
 
 /// Writes the refusal down, trying until the database takes it; `None` where it does not.

@@ -11,7 +11,7 @@ use futures_util::future::try_join_all;
 use self::statements::{claim, commit};
 use super::granted;
 use crate::store::batch::{Done, Op};
-use crate::store::row::{EntryRow, FingerprintRow, GrantRow};
+use crate::store::row::{CommitRow, EntryRow, FingerprintRow, GrantRow};
 use crate::store::schema::{connections::dsl as c, fingerprints::dsl as f, timeline};
 use crate::store::session::MayClaim;
 
@@ -70,6 +70,11 @@ pub(crate) async fn write_grants(
         diesel::insert_into(f::fingerprints).values(rows).execute(db).await?;
     }
     Ok(())
+}
+
+/// Pairs of rows that went back.
+pub(crate) async fn commit_rows(db: &mut Conn, rows: Vec<CommitRow>) -> QueryResult<()> {
+    commit(db, &rows.iter().collect::<Vec<_>>()).await.map(drop)
 }
 
 /// Timeline entries.

@@ -10,7 +10,7 @@ use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 use self::statements::{claim, commit, record};
 use super::{Keep, granted};
 use crate::store::batch::{Done, Op};
-use crate::store::row::{EntryRow, FingerprintRow, GrantRow};
+use crate::store::row::{CommitRow, EntryRow, FingerprintRow, GrantRow};
 use crate::store::schema::{connections::dsl as c, fingerprints::dsl as f};
 
 pub(crate) type Conn = SyncConnectionWrapper<SqliteConnection>;
@@ -59,6 +59,11 @@ pub(crate) async fn write_grants(
         Ok(())
     };
     db.spawn_blocking(write).await
+}
+
+/// Pairs of rows that went back.
+pub(crate) async fn commit_rows(db: &mut Conn, rows: Vec<CommitRow>) -> QueryResult<()> {
+    db.spawn_blocking(move |db| rows.iter().try_for_each(|row| commit(db, row).map(drop))).await
 }
 
 /// Timeline entries.

@@ -73,7 +73,11 @@ impl DatabaseLock {
     }
 
     async fn keep_on(&self, slot: &mut Option<Client>) -> Result<Lock, StoreError> {
-        if slot.as_ref().is_none_or(Client::is_closed) {
+        if slot.as_ref().is_some_and(Client::is_closed) {
+            // Told before it is asked for anew: the server may have failed over to an earlier state.
+            return Err(away("its session has ended"));
+        }
+        if slot.is_none() {
             self.set_held(None);
             *slot = Some(self.connect().await?);
         }
@@ -122,7 +126,8 @@ impl DatabaseLock {
         // Who never was allowed to exchange leaves what the one before left.
         if held.completed {
             let sql = format!(
-                "UPDATE calendly_keeper.instances SET clean = {clean}, last_worked_at = {NOW} WHERE id = '{}'",
+                "UPDATE calendly_keeper.instances SET clean = {clean}, journal_open = NOT {clean},
+                     last_worked_at = {NOW} WHERE id = '{}'",
                 self.instance
             );
             client.simple_query(&sql).await.map_err(lost)?;
@@ -172,17 +177,17 @@ impl DatabaseLock {
     async fn note_work(&self, client: &Client, seen: &Seen, noted: bool) -> Result<(), StoreError> {
         let sql = if noted {
             format!(
-                "UPDATE calendly_keeper.instances SET last_worked_at = {NOW} WHERE id = '{}'",
+                "UPDATE calendly_keeper.instances SET last_worked_at = {NOW}, journal_open = true WHERE id = '{}'",
                 self.instance
             )
         } else {
             format!(
                 "INSERT INTO calendly_keeper.instances
-                     (id, last_worked_at, hold_completed_at, clean, server_started_at)
-                 VALUES ('{}', {NOW}, {NOW}, false, {})
+                     (id, last_worked_at, hold_completed_at, clean, server_started_at, journal_open)
+                 VALUES ('{}', {NOW}, {NOW}, false, {}, true)
                  ON CONFLICT (id) DO UPDATE SET last_worked_at = excluded.last_worked_at,
                      hold_completed_at = excluded.hold_completed_at, clean = false,
-                     server_started_at = excluded.server_started_at",
+                     server_started_at = excluded.server_started_at, journal_open = true",
                 self.instance, seen.server_started
             )
         };

@@ -2,6 +2,7 @@
 //!
 //! Clones share what they hold, as two keepers share a database.
 
+mod forward;
 mod state;
 
 use std::collections::HashSet;
@@ -19,10 +20,11 @@ use super::time::stored;
 use crate::domain::facts::{Quarantined, WebhookFact};
 use crate::domain::grant::{Connection, NewGrant, Put};
 use crate::domain::ids::{ConnectionId, GrantId, InstanceId};
+use crate::domain::journal::Known;
 use crate::domain::rotation::{ClaimRequest, Claimed, Commit, Committed, Refuse, Release};
 use crate::domain::subscription::{Owner, Recorded};
 use crate::domain::timeline::Entry;
-use crate::ports::{Changes, Gap, Lock, Me, Page, Store, StoreError};
+use crate::ports::{Changes, Deleted, Forwarded, Gap, Lock, Me, Page, Store, StoreError};
 
 /// A [`Store`] that holds everything in memory.
 #[derive(Clone, Default)]
@@ -120,6 +122,10 @@ fn switched_off() -> StoreError {
 
 #[async_trait]
 impl Store for MemoryStore {
+    fn id(&self) -> &str {
+        "memory"
+    }
+
     fn backend(&self) -> &'static str {
         "memory"
     }
@@ -150,12 +156,28 @@ impl Store for MemoryStore {
         Ok(grants.into_iter().map(|grant| inner.state.put(grant)).collect())
     }
 
-    async fn delete(&self, id: &ConnectionId, _at: DateTime<Utc>) -> Result<bool, StoreError> {
+    async fn delete(&self, id: &ConnectionId, _at: DateTime<Utc>) -> Result<Option<Deleted>, StoreError> {
         Ok(self.available().await?.state.delete(id))
     }
 
-    async fn pause(&self, id: &ConnectionId, since: Option<DateTime<Utc>>) -> Result<bool, StoreError> {
+    async fn pause(
+        &self,
+        id: &ConnectionId,
+        since: Option<DateTime<Utc>>,
+    ) -> Result<Option<i64>, StoreError> {
         Ok(self.available().await?.state.pause(id, since))
+    }
+
+    async fn write_forward(&self, known: Vec<(ConnectionId, Known)>) -> Result<Vec<Forwarded>, StoreError> {
+        let mut inner = self.available().await?;
+        if let Some((id, _)) = known.iter().find(|(id, _)| inner.refused.contains(id)) {
+            return Err(StoreError::Refused(format!("{id}, by the test")));
+        }
+        Ok(known.into_iter().filter_map(|(id, known)| inner.state.write_forward(&id, &known)).collect())
+    }
+
+    async fn note_replayed(&self) -> Result<(), StoreError> {
+        self.available().await.map(drop)
     }
 
     async fn claim(&self, request: ClaimRequest<'_>) -> Result<Option<Claimed>, StoreError> {

@@ -14,26 +14,26 @@ use crate::domain::rotation::{ClaimRequest, Claimed, Commit, Committed, Refuse, 
 use crate::domain::secrets::{AccessToken, RefreshToken};
 use crate::domain::subscription::{Owner, Recorded};
 use crate::domain::timeline::Entry;
-use crate::ports::{Changes, Gap, Lock, Page};
+use crate::ports::{Changes, Deleted, Gap, Lock, Page};
 
 /// No need for a key: it never leaves the process.
 type Fingerprint = [u8; 32];
 
 #[derive(Clone)]
-struct Row {
-    connection: Connection,
+pub(super) struct Row {
+    pub(super) connection: Connection,
     refresh_token: Option<RefreshToken>,
     fingerprint: Fingerprint,
-    deleted: bool,
-    changed: i64,
+    pub(super) deleted: bool,
+    pub(super) changed: i64,
 }
 
 /// Everything that a database would hold.
 #[derive(Clone, Default)]
 pub(super) struct State {
-    rows: BTreeMap<ConnectionId, Row>,
-    seen: HashMap<Fingerprint, ConnectionId>,
-    marker: i64,
+    pub(super) rows: BTreeMap<ConnectionId, Row>,
+    pub(super) seen: HashMap<Fingerprint, ConnectionId>,
+    pub(super) marker: i64,
     pub(super) subscriptions: HashMap<(Owner, String), Recorded>,
     pub(super) gaps: Vec<Gap>,
     pub(super) timeline: Vec<Entry>,
@@ -109,25 +109,38 @@ impl State {
         decision
     }
 
-    pub(super) fn delete(&mut self, id: &ConnectionId) -> bool {
-        let Some(row) = self.rows.get_mut(id).filter(|row| !row.deleted) else { return false };
+    /// The grant with its latest pair, in the place of whatever is there.
+    pub(super) fn put_back(&mut self, grant: NewGrant, began: Generation, generation: Generation) {
+        let fingerprint = fingerprint(&grant.refresh_token);
+        let old = self.rows.get(&grant.id).filter(|row| !row.deleted).map(|row| &row.connection);
+        let refresh_token = Some(grant.refresh_token.clone());
+        let connection = Connection { granted_generation: began, ..granted(grant, generation, old) };
+        self.seen.entry(fingerprint).or_insert_with(|| connection.id.clone());
+        self.marker += 1;
+        let row = Row { refresh_token, fingerprint, deleted: false, changed: self.marker, connection };
+        self.rows.insert(row.connection.id.clone(), row);
+    }
+
+    pub(super) fn delete(&mut self, id: &ConnectionId) -> Option<Deleted> {
+        let row = self.rows.get_mut(id).filter(|row| !row.deleted)?;
         self.marker += 1;
         row.changed = self.marker;
         row.deleted = true;
         row.refresh_token = None;
         row.connection.access_token = None;
-        true
+        let Connection { grant_id, granted_at, .. } = row.connection;
+        Some(Deleted { grant_id, granted_at, marker: self.marker })
     }
 
-    pub(super) fn pause(&mut self, id: &ConnectionId, since: Option<DateTime<Utc>>) -> bool {
-        let Some(row) = self.rows.get_mut(id).filter(|row| !row.deleted) else { return false };
+    pub(super) fn pause(&mut self, id: &ConnectionId, since: Option<DateTime<Utc>>) -> Option<i64> {
+        let row = self.rows.get_mut(id).filter(|row| !row.deleted)?;
         let paused = &mut row.connection.facts.paused;
         if paused.is_some() != since.is_some() {
             *paused = since.map(stored);
             self.marker += 1;
             row.changed = self.marker;
         }
-        true
+        Some(row.changed)
     }
 
     pub(super) fn claim(&mut self, request: &ClaimRequest<'_>) -> Option<Claimed> {
@@ -249,6 +262,6 @@ fn granted(offer: NewGrant, generation: Generation, old: Option<&Connection>) ->
     }
 }
 
-fn fingerprint(token: &RefreshToken) -> Fingerprint {
+pub(super) fn fingerprint(token: &RefreshToken) -> Fingerprint {
     Sha256::digest(token.expose()).into()
 }

@@ -41,59 +41,75 @@ pub(crate) async fn put(db: &mut Conn, offers: Vec<Offer>, dry_run: bool) -> Que
     })
 }
 
-/// Leaves a tombstone: what says who it was is erased, what guards against an old grant stays. So does an open claim:
-/// its token may be spent.
-pub(crate) async fn delete(db: &mut Conn, id: String, at: i64) -> QueryResult<bool> {
+/// Leaves a tombstone; answers of which grant, when that was given, and the marker.
+pub(crate) async fn delete(db: &mut Conn, id: String, at: i64) -> QueryResult<Option<(String, i64, i64)>> {
     write_transaction!(db, async |db| {
         let marker = lock_marker(db).await? + 1;
-        let nothing = None::<String>;
-        let erased = diesel::update(c::connections.filter(c::id.eq(id).and(c::deleted_at.is_null())))
-            .set((
-                c::deleted_at.eq(at),
-                c::changed.eq(marker),
-                (c::access_token.eq(None::<Vec<u8>>), c::refresh_token.eq(None::<Vec<u8>>)),
-                (c::client_id.eq(&nothing), c::scope.eq(&nothing), c::foreign_owner.eq(&nothing)),
-                (c::calendly_user.eq(&nothing), c::calendly_organization.eq(&nothing)),
-                (c::refused_reason.eq(&nothing), c::refused_since.eq(None::<i64>)),
-                (c::quarantine_reason.eq(&nothing), c::quarantined_since.eq(None::<i64>)),
-                (c::webhook_state.eq("unknown"), c::webhook_reason.eq(&nothing), c::webhook_uri.eq(&nothing)),
-                c::webhook_verified_at.eq(None::<i64>),
-                c::unknown_since.eq(None::<i64>),
-                c::next_attempt_at.eq(None::<i64>),
-                c::paused_since.eq(None::<i64>),
-            ))
-            .execute(db)
-            .await?;
-        if erased > 0 {
-            set_marker(db, marker).await?;
-        }
-        Ok(erased > 0)
+        let living = c::connections.filter(c::id.eq(&id).and(c::deleted_at.is_null()));
+        let grant: Option<(String, i64)> =
+            for_update!(living.select((c::grant_id, c::granted_at))).first(db).await.optional()?;
+        let Some((grant_id, granted_at)) = grant else { return Ok(None) };
+        erase(db, id, at, marker).await?;
+        set_marker(db, marker).await?;
+        Ok(Some((grant_id, granted_at, marker)))
     })
 }
 
-/// Pauses or resumes. A pause that is already there keeps its beginning.
-pub(crate) async fn pause(db: &mut Conn, id: String, since: Option<i64>) -> QueryResult<bool> {
+/// What says who it was is erased, what guards against an old grant stays. So does an open claim: its token may be spent.
+pub(super) async fn erase(db: &mut Conn, id: String, at: i64, marker: i64) -> QueryResult<usize> {
+    let nothing = None::<String>;
+    diesel::update(c::connections.filter(c::id.eq(id).and(c::deleted_at.is_null())))
+        .set((
+            c::deleted_at.eq(at),
+            c::changed.eq(marker),
+            (c::access_token.eq(None::<Vec<u8>>), c::refresh_token.eq(None::<Vec<u8>>)),
+            (c::client_id.eq(&nothing), c::scope.eq(&nothing), c::foreign_owner.eq(&nothing)),
+            (c::calendly_user.eq(&nothing), c::calendly_organization.eq(&nothing)),
+            (c::refused_reason.eq(&nothing), c::refused_since.eq(None::<i64>)),
+            (c::quarantine_reason.eq(&nothing), c::quarantined_since.eq(None::<i64>)),
+            (c::webhook_state.eq("unknown"), c::webhook_reason.eq(&nothing), c::webhook_uri.eq(&nothing)),
+            c::webhook_verified_at.eq(None::<i64>),
+            c::unknown_since.eq(None::<i64>),
+            c::next_attempt_at.eq(None::<i64>),
+            c::paused_since.eq(None::<i64>),
+        ))
+        .execute(db)
+        .await
+}
+
+/// Pauses or resumes; answers the row's marker. A pause that is already there keeps its beginning.
+pub(crate) async fn pause(db: &mut Conn, id: String, since: Option<i64>) -> QueryResult<Option<i64>> {
     write_transaction!(db, async |db| {
         let marker = lock_marker(db).await? + 1;
-        let living = || c::connections.filter(c::id.eq(&id).and(c::deleted_at.is_null()));
-        let stored: Option<Option<i64>> =
-            for_update!(living().select(c::paused_since)).first(db).await.optional()?;
-        let Some(stored) = stored else { return Ok(false) };
-        if stored.is_some() != since.is_some() {
-            diesel::update(living())
-                .set((c::paused_since.eq(since), c::changed.eq(marker)))
-                .execute(db)
-                .await?;
-            set_marker(db, marker).await?;
+        let living = c::connections.filter(c::id.eq(&id).and(c::deleted_at.is_null()));
+        let stored: Option<(Option<i64>, i64)> =
+            for_update!(living.select((c::paused_since, c::changed))).first(db).await.optional()?;
+        let Some((stored, changed)) = stored else { return Ok(None) };
+        if stored.is_some() == since.is_some() {
+            return Ok(Some(changed));
         }
-        Ok(true)
+        set_pause(db, &id, since, marker).await?;
+        set_marker(db, marker).await?;
+        Ok(Some(marker))
     })
 }
 
-async fn lock_marker(db: &mut Conn) -> QueryResult<i64> {
+pub(super) async fn set_pause(
+    db: &mut Conn,
+    id: &str,
+    since: Option<i64>,
+    marker: i64,
+) -> QueryResult<usize> {
+    diesel::update(c::connections.filter(c::id.eq(id).and(c::deleted_at.is_null())))
+        .set((c::paused_since.eq(since), c::changed.eq(marker)))
+        .execute(db)
+        .await
+}
+
+pub(super) async fn lock_marker(db: &mut Conn) -> QueryResult<i64> {
     for_update!(change_marker::table.select(change_marker::marker)).first(db).await
 }
 
-async fn set_marker(db: &mut Conn, marker: i64) -> QueryResult<usize> {
+pub(super) async fn set_marker(db: &mut Conn, marker: i64) -> QueryResult<usize> {
     diesel::update(change_marker::table).set(change_marker::marker.eq(marker)).execute(db).await
 }

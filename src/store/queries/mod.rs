@@ -2,10 +2,11 @@
 //! `write_transaction!`, `for_update!` and `rows!` say what differs.
 
 pub(crate) mod connections;
+pub(crate) mod forward;
 pub(crate) mod grants;
 pub(crate) mod meta;
 pub(crate) mod rotation;
 pub(crate) mod subscriptions;
 pub(crate) mod timeline;
 
-use super::{Conn, Database, write_entries, write_grants};
+use super::{Conn, Database, commit_rows, write_entries, write_grants};

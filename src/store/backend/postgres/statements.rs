@@ -20,7 +20,8 @@ use crate::store::session::{KEEPER_LOCK, MayClaim};
 pub(crate) type DoneById = HashMap<String, Done>;
 
 /// A foreign claim dies 90 s after it was made, by the database's clock. Without that, 5 s from claim to request, 10 s
-/// to connect and 60 s for the answer would not be over when the same token is sent again.
+/// to connect and 60 s for the answer would not be over when the same token is sent again. Where the journal of whoever
+/// made it may hold the pair, it waits until the last twentieth of the old token's life, 120 s at most.
 const CLAIM: &str = "\
 WITH v AS (
     SELECT * FROM unnest($1, $2, $3, $4, $5) AS v(id, grant_id, generation, claim_id, seize)
@@ -36,7 +37,10 @@ FROM locked AS v CROSS JOIN clock
 WHERE c.id = v.id AND c.grant_id = v.grant_id AND c.generation = v.generation
     AND c.deleted_at IS NULL AND c.refused_reason IS NULL AND c.paused_since IS NULL
     AND (c.claim_id IS NULL
-        OR c.claim_id = v.seize AND (c.claim_holder = $6 OR c.claim_at <= clock.now - 90000000))
+        OR c.claim_id = v.seize AND (c.claim_holder = $6 OR c.claim_at <= clock.now - 90000000
+            AND (c.expires_at IS NULL
+                OR c.expires_at <= clock.now + least(c.lifetime * 50000, 120000000)
+                OR NOT EXISTS (SELECT 1 FROM instances AS i WHERE i.id = c.claim_holder AND i.journal_open))))
     AND ($7 OR EXISTS (
         SELECT 1 FROM pg_locks AS l JOIN pg_stat_activity AS a ON a.pid = l.pid
         WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2

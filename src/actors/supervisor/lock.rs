@@ -1,0 +1,108 @@
+//! The keeper lock: asked for again and again. Before it, after every time the database was away, comes going forward.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::fut::wrap_future;
+use actix::prelude::*;
+use log::{error, info};
+
+use super::{Phase, Supervisor};
+use crate::ports::{Lock, StoreError};
+use crate::services::Services;
+use crate::services::rotation::replay::replay;
+use crate::services::system_fault::Kind as Fault;
+
+/// How often the lock is looked after.
+pub(super) const LOCK_EVERY: Duration = Duration::from_secs(2);
+
+/// What came of it.
+struct Kept {
+    lock: Lock,
+    /// The database may have gone back: what is in memory has to be compared with it.
+    replayed: bool,
+}
+
+async fn keep(services: &Arc<Services>) -> Result<Kept, StoreError> {
+    let journal = &services.journal;
+    let replayed = journal.take_wanted();
+    let done = async {
+        if replayed {
+            replay(services).await?;
+        }
+        services.adapters.store.keep_lock().await
+    };
+    match done.await {
+        Ok(lock) => Ok(Kept { lock, replayed }),
+        Err(error) => {
+            // Whatever answers next may be another server, or the same in an earlier state.
+            journal.want_replay();
+            Err(error)
+        }
+    }
+}
+
+impl Supervisor {
+    /// Takes the lock, or looks whether it is still ours.
+    pub(super) fn keep_lock(&mut self, ctx: &mut Context<Self>) {
+        if self.shared.services.shutdown.is_requested() {
+            return; // it is given up at the end, and not taken again
+        }
+        let services = self.shared.services.clone();
+        let task = services.io.spawn({
+            let services = services.clone();
+            async move { keep(&services).await }
+        });
+        ctx.spawn(wrap_future(task).map(|kept, actor: &mut Self, ctx| {
+            match kept {
+                Ok(Ok(kept)) => {
+                    actor.shared.services.system.database_is_back();
+                    actor.locked(&kept, ctx);
+                }
+                Ok(Err(StoreError::Refused(why))) => actor.shared.fail(why),
+                Ok(Err(error)) => {
+                    let services = &actor.shared.services;
+                    services.limiter.gate(true);
+                    services.system.begin(
+                        Fault::DatabaseAway,
+                        services.adapters.clock.now(),
+                        &error.to_string(),
+                    );
+                }
+                Err(error) => error!(target: "supervisor", error:% = error; "the lock's task failed"),
+            }
+            ctx.run_later(LOCK_EVERY, Self::keep_lock);
+        }));
+    }
+
+    fn locked(&mut self, kept: &Kept, ctx: &mut Context<Self>) {
+        match &kept.lock {
+            Lock::Ours { exchange_in } => {
+                self.shared.services.limiter.gate(!exchange_in.is_zero());
+                if self.phase == Phase::StandBy {
+                    if !exchange_in.is_zero() {
+                        let wait = humantime::format_duration(Duration::from_secs(exchange_in.as_secs()));
+                        info!(target: "supervisor", refreshing_in:% = wait; "took over, tokens are served, refreshing begins when claims of others are dead");
+                    }
+                    self.holder = None;
+                    self.phase = Phase::Loading;
+                    self.load(ctx);
+                } else if kept.replayed && self.phase == Phase::Working {
+                    self.phase = Phase::Loading;
+                    self.found = Some(HashSet::new());
+                    self.load(ctx);
+                }
+            }
+            Lock::Theirs { holder } => {
+                self.shared.services.limiter.gate(true);
+                if self.phase != Phase::StandBy {
+                    // Another keeper works by now, on rows that this one would go on changing: start over, as stand-by.
+                    self.shared.fail(format!("the keeper lock is lost to {holder}"));
+                } else if self.holder.replace(holder.clone()).as_ref() != Some(holder) {
+                    info!(target: "supervisor", holder; "standing by, another keeper works");
+                }
+            }
+        }
+    }
+}

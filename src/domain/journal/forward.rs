@@ -1,0 +1,93 @@
+//! What a row that went back lacks of what is known. Never the other way.
+
+use chrono::{DateTime, Utc};
+
+use super::{Deletion, Known, KnownGrant};
+use crate::domain::ids::{Generation, GrantId};
+
+/// What a database holds under an id, living or a tombstone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// Of which grant.
+    pub grant_id: GrantId,
+    /// When that was given.
+    pub granted_at: DateTime<Utc>,
+    /// Of the pair.
+    pub generation: Generation,
+    /// Only a tombstone is left.
+    pub deleted: bool,
+    /// The marker of its latest grant, deletion or pause.
+    pub changed: i64,
+}
+
+/// What is to be written so that a row is as new as what is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Forward {
+    /// About its tokens.
+    pub tokens: Tokens,
+    /// The row is to be a tombstone again.
+    pub delete: bool,
+    /// The known pause, or its end, is to be set.
+    pub pause: bool,
+}
+
+/// What a row that went back lacks of a pair.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tokens {
+    /// Nothing.
+    #[default]
+    Current,
+    /// A later pair of its grant.
+    Pair,
+    /// The whole grant.
+    Grant,
+    /// Nothing can be written: the row went back, and the refresh token is not known here.
+    Lost,
+    /// The row is of a later grant, or deleted: the known pair is nobody's any more.
+    Superseded,
+}
+
+impl Known {
+    /// What the database lacks. `None`: it has no such row at all, not even a tombstone.
+    #[must_use]
+    pub fn forward(&self, row: Option<&Stored>) -> Forward {
+        let tokens = self.grant.as_ref().map_or(Tokens::Current, |known| known.lacks(row, self.deleted));
+        // Whoever is given back a whole grant is not deleted with it: that grant came after the deletion.
+        let delete = tokens != Tokens::Grant
+            && self.deleted.is_some_and(|deletion| {
+                row.is_some_and(|row| !row.deleted && row.granted_at <= deletion.granted_at)
+            });
+        let pause = !delete
+            && self.paused.is_some_and(|(_, marker)| {
+                row.is_some_and(|row| !row.deleted && row.changed < marker)
+                    || (row.is_none() && tokens == Tokens::Grant)
+            });
+        let tokens = if delete { Tokens::Current } else { tokens };
+        Forward { tokens, delete, pause }
+    }
+}
+
+impl KnownGrant {
+    fn lacks(&self, row: Option<&Stored>, deleted: Option<Deletion>) -> Tokens {
+        if deleted.is_some_and(|deletion| deletion.granted_at >= self.head.granted_at) {
+            return Tokens::Current; // it was deleted after all this
+        }
+        let whole = if self.refresh_token.is_some() { Tokens::Grant } else { Tokens::Lost };
+        match row {
+            None => whole,
+            Some(row) if row.grant_id == self.head.grant_id => {
+                if row.generation >= self.generation {
+                    Tokens::Current
+                } else if row.deleted {
+                    Tokens::Superseded
+                } else if self.refresh_token.is_some() || row.generation >= self.token_since {
+                    Tokens::Pair
+                } else {
+                    Tokens::Lost
+                }
+            }
+            Some(row) if row.granted_at < self.head.granted_at => whole,
+            Some(_) => Tokens::Superseded,
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! The use of the rotation journal: when it is written, and what is said when it cannot be.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use log::{error, info};
+
+use crate::domain::ids::ConnectionId;
+use crate::domain::journal::{Known, Record};
+use crate::ports::{Journal, Receipt};
+use crate::registry::lock;
+
+/// The journal and what is known about it.
+pub struct Journalling {
+    journal: Arc<dyn Journal>,
+    use_of: Use,
+    broken: AtomicBool,
+    replays: AtomicU64,
+    wanted: AtomicBool,
+    /// Pairs that were left to the next start.
+    left: AtomicUsize,
+    /// What the database refused at a replay: the only living pairs of their connections.
+    unwritten: Mutex<HashMap<ConnectionId, Known>>,
+    /// Connections whose rows were found behind memory, with how many replays there had been.
+    behind: Mutex<HashMap<ConnectionId, u64>>,
+}
+
+/// When the journal is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// At the same time as the database, which may fail over to a state before the last commits.
+    Beside,
+    /// Where the database, on the same disk, failed or is slow.
+    Instead,
+}
+
+/// What a row behind memory means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Behind {
+    /// The journal has not been asked since: it will be.
+    Perhaps,
+    /// Nobody knows the pair that memory has.
+    ForGood,
+}
+
+impl Journalling {
+    /// Writes into `journal`.
+    #[must_use]
+    pub fn new(journal: Arc<dyn Journal>, use_of: Use) -> Self {
+        Self {
+            journal,
+            use_of,
+            broken: AtomicBool::new(false),
+            replays: AtomicU64::new(0),
+            wanted: AtomicBool::new(true), // on start
+            left: AtomicUsize::new(0),
+            unwritten: Mutex::default(),
+            behind: Mutex::default(),
+        }
+    }
+
+    /// When it is written.
+    #[must_use]
+    pub fn use_of(&self) -> Use {
+        self.use_of
+    }
+
+    /// Durable where it answers with a receipt; that it cannot be written is said once.
+    pub async fn append(&self, record: Record) -> Option<Receipt> {
+        match self.journal.append(record).await {
+            Ok(receipt) => {
+                if self.broken.swap(false, Ordering::Relaxed) {
+                    info!(target: "journal", writable = true; "the rotation journal can be written again");
+                }
+                Some(receipt)
+            }
+            Err(failure) => {
+                if !self.broken.swap(true, Ordering::Relaxed) {
+                    error!(target: "journal", error:% = failure,
+                        hint = "make room on the data directory's disk; until then only what must be is refreshed";
+                        "new tokens are not safe from a failure of the database");
+                }
+                None
+            }
+        }
+    }
+
+    /// Writes down what the database has acknowledged already, where that may be taken back.
+    pub async fn append_beside(&self, record: Record) {
+        if self.use_of == Use::Beside
+            && let Some(receipt) = self.append(record).await
+        {
+            self.journal.settle(receipt).await;
+        }
+    }
+
+    /// What was written there is in the database.
+    pub async fn settle(&self, receipt: Receipt) {
+        self.journal.settle(receipt).await;
+    }
+
+    /// A pair is in the journal alone when the keeper stops.
+    pub fn leave(&self) {
+        self.left.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many pairs the next start has to write into the database.
+    #[must_use]
+    pub fn left(&self) -> usize {
+        self.left.load(Ordering::Relaxed)
+    }
+
+    /// Whether the latest attempt to write it failed.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        self.broken.load(Ordering::Relaxed)
+    }
+
+    /// The journal itself.
+    #[must_use]
+    pub fn port(&self) -> &dyn Journal {
+        &*self.journal
+    }
+
+    /// A row was found behind what memory knows of its grant.
+    pub fn is_behind(&self, id: &ConnectionId) -> Behind {
+        let replays = self.replays.load(Ordering::Relaxed);
+        let mut behind = lock(&self.behind);
+        match behind.get(id) {
+            Some(then) if *then < replays => {
+                behind.remove(id);
+                Behind::ForGood
+            }
+            Some(_) => Behind::Perhaps,
+            None => {
+                behind.insert(id.clone(), replays);
+                self.wanted.store(true, Ordering::Relaxed);
+                Behind::Perhaps
+            }
+        }
+    }
+
+    /// The database refused what is known about a connection.
+    pub fn put_off(&self, id: ConnectionId, known: Known) {
+        lock(&self.unwritten).insert(id, known);
+    }
+
+    /// What was put off about a connection.
+    pub fn take_put_off(&self, id: &ConnectionId) -> Option<Known> {
+        lock(&self.unwritten).remove(id)
+    }
+
+    /// The database was away, or is behind: what the journal knows is to be written forward.
+    pub fn want_replay(&self) {
+        self.wanted.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a replay is due; asking takes it on.
+    pub fn take_wanted(&self) -> bool {
+        self.wanted.swap(false, Ordering::Relaxed)
+    }
+
+    /// Everything in the journal is in the database.
+    pub fn replayed(&self) {
+        self.replays.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl std::fmt::Debug for Journalling {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Journalling").field("use", &self.use_of).finish_non_exhaustive()
+    }
+}

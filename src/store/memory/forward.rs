@@ -1,0 +1,55 @@
+//! Bringing rows that went back up to what a journal knows, in memory.
+
+use super::state::{State, fingerprint};
+use crate::domain::ids::ConnectionId;
+use crate::domain::journal::{Forward, Known, KnownGrant, Stored, Tokens};
+use crate::ports::Forwarded;
+
+impl State {
+    pub(super) fn write_forward(&mut self, id: &ConnectionId, known: &Known) -> Option<Forwarded> {
+        let stored = self.rows.get(id).map(|row| Stored {
+            grant_id: row.connection.grant_id,
+            granted_at: row.connection.granted_at,
+            generation: row.connection.generation,
+            deleted: row.deleted,
+            changed: row.changed,
+        });
+        let Forward { tokens, delete, pause } = known.forward(stored.as_ref());
+        self.marker = self.marker.max(known.latest_marker().unwrap_or(0));
+        let token = known.grant.as_ref().and_then(|grant| grant.refresh_token.clone());
+        let is_new = token.as_ref().is_some_and(|token| !self.seen.contains_key(&fingerprint(token)));
+        match (tokens, &known.grant) {
+            (Tokens::Grant, Some(grant)) => self.give_back(id, grant),
+            (Tokens::Pair, Some(grant)) => {
+                if let Some(pair) = grant.pair(id) {
+                    self.commit(pair);
+                }
+            }
+            _ => {}
+        }
+        if delete {
+            self.delete(id);
+        }
+        if let Some((since, _)) = known.paused.filter(|_| pause) {
+            self.pause(id, since);
+        }
+        let revoke = token.filter(|_| tokens == Tokens::Superseded && is_new);
+        let nothing = tokens == Tokens::Current || (tokens == Tokens::Superseded && revoke.is_none());
+        (!nothing || delete || pause).then(|| Forwarded {
+            id: id.clone(),
+            tokens,
+            deleted: delete,
+            paused: pause,
+            revoke,
+        })
+    }
+
+    fn give_back(&mut self, id: &ConnectionId, known: &KnownGrant) {
+        let Some(grant) = known.whole(id) else { return };
+        self.put_back(grant, known.head.granted_generation, known.generation);
+        if let Some(row) = self.rows.get_mut(id) {
+            row.connection.foreign_owner.clone_from(&known.foreign_owner);
+            row.connection.next_attempt_at = known.not_before;
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! A database that is away, or went back: what memory and the journal know is kept, and written forward.
+
+use calendly_keeper::domain::facts::GrantFact;
+use calendly_keeper::domain::grant::Connection;
+use calendly_keeper::domain::ids::{ConnectionId, Generation};
+use calendly_keeper::domain::status::Status;
+use calendly_keeper::domain::timeline::Kind;
+use calendly_keeper::ports::Store as _;
+use calendly_keeper::services::grants;
+use calendly_keeper::store::MemorySnapshot;
+
+use crate::support::world::{World, virtual_time};
+
+const LIFETIME: i64 = 7200;
+
+fn anna() -> ConnectionId {
+    "anna".parse().unwrap()
+}
+
+async fn row(world: &World) -> Connection {
+    world.store.get(&anna()).await.unwrap().unwrap()
+}
+
+/// The database goes away and comes back as it was then.
+async fn fail_over(world: &World, to: &MemorySnapshot) {
+    world.store.set_available(false);
+    world.pass(5).await;
+    world.store.restore(to);
+    world.store.set_available(true);
+    world.pass(10).await;
+}
+
+/// Nothing spent is presented, and the connection lives on.
+async fn lives_on(world: &World) {
+    let before = world.cell("anna").read(|c| c.generation);
+    world.pass(2 * LIFETIME as u64).await;
+    assert_eq!(world.status("anna"), Status::Active);
+    assert!(world.cell("anna").read(|c| c.generation) > before);
+    assert_eq!(world.calendly.book().reused, 0);
+}
+
+/// A pair has arrived while the database was away.
+async fn with_a_pair_that_is_not_committed(world: &mut World) {
+    let grant = world.offer("anna", "anna", 10);
+    world.put(grant).await;
+    world.calendly.hold_answers();
+    world.start();
+    world.pass(5).await;
+    world.store.set_available(false);
+    world.calendly.release_answers();
+    world.pass(5).await;
+    assert_eq!(world.calendly.book().token_requests, 1);
+}
+
+#[test]
+fn five_minutes_without_a_database_cost_nothing() {
+    virtual_time(LIFETIME, async |mut world| {
+        world.connect("ben").await;
+        with_a_pair_that_is_not_committed(&mut world).await;
+        for _ in 0..60 {
+            world.pass(5).await;
+            assert!(world.cell("anna").living(world.now()).is_some(), "served from memory");
+            assert!(world.cell("ben").living(world.now()).is_some());
+            assert_eq!((world.status("anna"), world.status("ben")), (Status::Active, Status::Active));
+        }
+        assert_eq!(world.journal.len(), 3, "two grants and the pair");
+
+        world.store.set_available(true);
+        world.pass(10).await;
+        assert_eq!(row(&world).await.generation, Generation(2));
+        lives_on(&world).await;
+    });
+}
+
+#[test]
+fn a_keeper_that_stops_without_a_database_leaves_the_pair_to_the_next_start() {
+    virtual_time(LIFETIME, async |mut world| {
+        with_a_pair_that_is_not_committed(&mut world).await;
+        let mut next = world.stopped().await;
+        next.start();
+        next.pass(60).await;
+        next.store.set_available(true);
+        next.pass(10).await;
+        assert_eq!(row(&next).await.generation, Generation(2));
+        assert!(next.cell("anna").living(next.now()).is_some());
+        assert!(next.kinds("anna").await.contains(&Kind::WrittenForward));
+        lives_on(&next).await;
+    });
+}
+
+#[test]
+fn a_database_that_fails_over_to_an_earlier_state_gets_the_pairs_again() {
+    virtual_time(LIFETIME, async |mut world| {
+        world.connect("anna").await;
+        world.start();
+        world.pass(1).await;
+        let before = world.store.snapshot();
+        world.pass(LIFETIME as u64).await;
+        let generation = row(&world).await.generation;
+        assert!(generation > Generation(1));
+
+        fail_over(&world, &before).await;
+        assert_eq!(row(&world).await.generation, generation);
+        lives_on(&world).await;
+    });
+}
+
+#[test]
+fn a_database_that_was_restored_while_the_keeper_was_off_gets_the_pairs_again() {
+    virtual_time(LIFETIME, async |mut world| {
+        world.connect("anna").await;
+        world.start();
+        world.pass(1).await;
+        let before = world.store.snapshot();
+        world.pass(LIFETIME as u64).await;
+        let generation = row(&world).await.generation;
+
+        let mut next = world.stopped().await;
+        next.store.restore(&before);
+        next.start();
+        next.pass(5).await;
+        assert_eq!(row(&next).await.generation, generation);
+        lives_on(&next).await;
+    });
+}
+
+/// Between grants the later one wins, whatever the database came back with.
+#[test]
+fn a_failover_takes_back_neither_a_new_grant_nor_a_deletion_nor_a_pause() {
+    virtual_time(LIFETIME, async |mut world| {
+        for name in ["anna", "ben", "carla"] {
+            world.connect(name).await;
+        }
+        world.start();
+        world.pass(1).await;
+        let before = world.store.snapshot();
+        let grant = world.offer("anna", "anna", -LIFETIME - 60);
+        world.put(grant.clone()).await;
+        let (ben, carla) = ("ben".parse().unwrap(), "carla".parse().unwrap());
+        grants::delete(&world.services, &ben).await.unwrap();
+        grants::pause(&world.services, &carla).await.unwrap();
+        world.connect("dora").await;
+        world.pass(5).await;
+
+        fail_over(&world, &before).await;
+        assert_eq!(row(&world).await.grant_id, grant.grant_id);
+        assert!(world.store.get(&ben).await.unwrap().is_none());
+        assert!(world.services.registry.get(&ben).is_none());
+        assert_eq!(world.status("carla"), Status::Paused);
+        assert_eq!(world.status("dora"), Status::Active);
+        assert!(world.calendly.book().revoked.is_empty(), "nobody's living grant was ended");
+        lives_on(&world).await;
+        assert_eq!(world.status("dora"), Status::Active);
+    });
+}
+
+/// A commit of a new grant that found the old one's row took the living tokens for a late answer's, and revoked them.
+#[test]
+fn a_pair_whose_grant_the_database_lost_is_written_with_its_grant_and_not_revoked() {
+    virtual_time(LIFETIME, async |mut world| {
+        world.connect("anna").await;
+        world.start();
+        world.pass(1).await;
+        let before = world.store.snapshot();
+        let grant = world.offer("anna", "anna", -LIFETIME - 60);
+        world.put(grant.clone()).await;
+        world.pass(3).await;
+        world.calendly.hold_answers();
+        world.pass(LIFETIME as u64 - 200).await;
+        assert_eq!(world.calendly.book().token_requests, 1);
+        world.store.restore(&before);
+        world.calendly.release_answers();
+        world.pass(10).await;
+        assert_eq!((row(&world).await.grant_id, world.status("anna")), (grant.grant_id, Status::Active));
+        assert!(world.calendly.book().revoked.is_empty());
+        lives_on(&world).await;
+    });
+}
+
+#[test]
+fn tokens_that_nobody_knows_any_more_are_never_replaced_by_spent_ones() {
+    virtual_time(LIFETIME, async |mut world| {
+        world.connect("anna").await;
+        world.start();
+        world.pass(1).await;
+        let before = world.store.snapshot();
+        world.journal.set_full(true);
+        world.pass(LIFETIME as u64).await;
+        let generation = world.cell("anna").read(|c| c.generation);
+        assert!(generation > Generation(1));
+        world.journal.set_full(false);
+
+        fail_over(&world, &before).await;
+        assert!(world.cell("anna").living(world.now()).is_some(), "what lives is served");
+        assert_eq!(world.cell("anna").read(|c| c.generation), generation, "memory is not taken back");
+        world.pass(LIFETIME as u64).await;
+        assert_eq!(world.calendly.book().reused, 0, "the spent token was presented");
+        assert_eq!(world.cell("anna").status().reason.as_deref(), Some("rotation_lost"));
+        assert!(matches!(row(&world).await.facts.grant, GrantFact::Refused { .. }));
+    });
+}
+
+#[test]
+fn without_a_journal_a_token_is_exchanged_at_the_last_moment_only() {
+    virtual_time(LIFETIME, async |mut world| {
+        world.connect("anna").await;
+        world.start();
+        world.journal.set_full(true);
+        let broken = world.put(world.offer("ben", "ben", 10)).await; // what tells that it cannot be written
+        assert!(matches!(broken, calendly_keeper::domain::grant::Put::Created(_)));
+        world.pass(LIFETIME as u64 - 70).await;
+        assert_eq!(world.cell("anna").read(|c| c.generation), Generation(1));
+        world.pass(60).await;
+        assert_eq!(world.cell("anna").read(|c| c.generation), Generation(2));
+        world.journal.set_full(false);
+        lives_on(&world).await;
+    });
+}
+
+#[test]
+fn a_pair_that_the_database_refuses_is_journalled_and_harms_nobody() {
+    virtual_time(LIFETIME, async |mut world| {
+        for name in ["anna", "ben", "carla"] {
+            let grant = world.offer(name, name, 10);
+            world.put(grant).await;
+        }
+        let ben: ConnectionId = "ben".parse().unwrap();
+        world.store.refuse_commits_of(ben.clone());
+        world.start();
+        world.pass(20).await;
+        for name in ["anna", "ben", "carla"] {
+            assert!(world.cell(name).living(world.now()).is_some(), "{name}");
+            let stored = world.store.get(&name.parse().unwrap()).await.unwrap().unwrap().generation;
+            assert_eq!(stored, Generation(if name == "ben" { 1 } else { 2 }), "{name}");
+        }
+        assert_eq!(world.journal.len(), 6, "three grants and three pairs");
+
+        // The next start has it from the journal, and still nothing spent is presented.
+        let mut next = world.stopped().await;
+        next.start();
+        next.pass(20).await;
+        assert!(next.cell("ben").living(next.now()).is_some());
+        assert_eq!(next.cell("ben").read(|c| c.generation), Generation(2));
+        next.pass(LIFETIME as u64).await;
+        assert_eq!(next.calendly.book().reused, 0);
+    });
+}
