@@ -126,3 +126,22 @@ fn a_pause_is_set_again_only_where_the_row_has_not_seen_it() {
     assert!(!once.forward(Some(&Stored { changed: 6, ..row(1, 0, 5) })).pause);
     assert_eq!(known([ended, paused]).paused, Some((None, 8)), "the later one counts");
 }
+
+#[test]
+fn what_an_earlier_life_left_is_over_and_the_later_one_comes_back() {
+    let paused = |marker| Record::Paused { id: "a".parse().unwrap(), since: Some(at(3)), marker };
+    let anew = pair(2, 60, 8, Some("r8"));
+    let tombstone = Stored { deleted: true, ..row(1, 0, 6) };
+    let before = known([paused(7), deleted(0, 9), anew.clone()]);
+    let after = known([deleted(0, 9), anew, paused(11)]);
+    for row in [None, Some(&tombstone), Some(&row(1, 0, 6))] {
+        let given_back = Forward { tokens: Tokens::Grant, ..Forward::default() };
+        assert_eq!(before.forward(row), given_back, "{row:?}");
+        assert_eq!(after.forward(row), Forward { pause: true, ..given_back }, "{row:?}");
+    }
+    let lost = known([deleted(0, 9), pair(2, 60, 9, None)]);
+    let both = Forward { tokens: Tokens::Lost, delete: true, pause: false };
+    assert_eq!(lost.forward(Some(&row(1, 0, 5))), both, "the older grant ends, and the later one is missed");
+    let gone = known([paused(11), deleted(0, 12)]);
+    assert!(!gone.forward(Some(&tombstone)).pause, "deleted stays deleted");
+}

@@ -58,12 +58,16 @@ impl Known {
                 row.is_some_and(|row| !row.deleted && row.granted_at <= deletion.granted_at)
             });
         let pause = !delete
-            && self.paused.is_some_and(|(_, marker)| {
-                row.is_some_and(|row| !row.deleted && row.changed < marker)
-                    || (row.is_none() && tokens == Tokens::Grant)
+            && self.latest_pause().is_some_and(|(_, marker)| match row {
+                Some(row) => (!row.deleted || tokens == Tokens::Grant) && row.changed < marker,
+                None => tokens == Tokens::Grant,
             });
-        let tokens = if delete { Tokens::Current } else { tokens };
         Forward { tokens, delete, pause }
+    }
+
+    /// A deletion ends what was paused before it.
+    fn latest_pause(&self) -> Option<(Option<DateTime<Utc>>, i64)> {
+        self.paused.filter(|(_, marker)| self.deleted.is_none_or(|deletion| deletion.marker < *marker))
     }
 }
 
