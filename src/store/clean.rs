@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::domain::facts::{Quarantined, WebhookFact};
 use crate::domain::grant::NewGrant;
+use crate::domain::journal::{GrantHead, Known, KnownGrant};
 use crate::domain::rotation::Commit;
 use crate::domain::timeline::Entry;
 use crate::ports::StoreError;
@@ -40,6 +41,19 @@ pub(super) fn commit(commit: Commit) -> Commit {
         foreign_owner: commit.foreign_owner.map(text),
         ..commit
     }
+}
+
+/// A journal has answers as they came.
+pub(super) fn known(known: Known) -> Known {
+    let grant = known.grant.map(|grant| KnownGrant {
+        head: GrantHead { client_id: grant.head.client_id.map(text), ..grant.head },
+        scope: grant.scope.map(text),
+        user: grant.user.map(text),
+        organization: grant.organization.map(text),
+        foreign_owner: grant.foreign_owner.map(text),
+        ..grant
+    });
+    Known { grant, ..known }
 }
 
 /// What Calendly said about a webhook.

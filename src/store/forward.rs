@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::clean;
 use super::row::{CommitRow, FingerprintRow, GrantRow, StoredRow};
 use super::time::time;
 use super::vault::Vault;
@@ -32,6 +33,7 @@ pub(super) struct Applied {
 
 impl Offer {
     pub(super) fn new(vault: &Vault, id: &ConnectionId, known: Known) -> Result<Self, StoreError> {
+        let known = clean::known(known);
         let (mut grant, mut commit) = (None, None);
         if let Some(grant_known) = &known.grant {
             commit = grant_known.pair(id).map(|pair| vault.commit(&pair)).transpose()?;

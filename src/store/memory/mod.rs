@@ -173,7 +173,8 @@ impl Store for MemoryStore {
         if let Some((id, _)) = known.iter().find(|(id, _)| inner.refused.contains(id)) {
             return Err(StoreError::Refused(format!("{id}, by the test")));
         }
-        Ok(known.into_iter().filter_map(|(id, known)| inner.state.write_forward(&id, &known)).collect())
+        let known = known.into_iter().map(|(id, known)| (id, clean::known(known)));
+        Ok(known.filter_map(|(id, known)| inner.state.write_forward(&id, &known)).collect())
     }
 
     async fn note_replayed(&self) -> Result<(), StoreError> {
