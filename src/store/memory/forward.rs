@@ -31,7 +31,7 @@ impl State {
             self.delete(id);
         }
         if let Some((since, _)) = known.paused.filter(|_| pause) {
-            self.pause(id, since);
+            self.set_pause(id, since);
         }
         let revoke = token.filter(|_| tokens == Tokens::Superseded && is_new);
         let nothing = tokens == Tokens::Current || (tokens == Tokens::Superseded && revoke.is_none());

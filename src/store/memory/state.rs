@@ -133,13 +133,18 @@ impl State {
     }
 
     pub(super) fn pause(&mut self, id: &ConnectionId, since: Option<DateTime<Utc>>) -> Option<i64> {
-        let row = self.rows.get_mut(id).filter(|row| !row.deleted)?;
-        let paused = &mut row.connection.facts.paused;
-        if paused.is_some() != since.is_some() {
-            *paused = since.map(stored);
-            self.marker += 1;
-            row.changed = self.marker;
+        let row = self.rows.get(id).filter(|row| !row.deleted)?;
+        if row.connection.facts.paused.is_some() == since.is_some() {
+            return Some(row.changed);
         }
+        self.set_pause(id, since)
+    }
+
+    pub(super) fn set_pause(&mut self, id: &ConnectionId, since: Option<DateTime<Utc>>) -> Option<i64> {
+        let row = self.rows.get_mut(id).filter(|row| !row.deleted)?;
+        row.connection.facts.paused = since.map(stored);
+        self.marker += 1;
+        row.changed = self.marker;
         Some(row.changed)
     }
 
