@@ -14,6 +14,10 @@ mod databases;
 mod facts;
 #[path = "store/fixture.rs"]
 mod fixture;
+#[path = "store/forward.rs"]
+mod forward;
+#[path = "store/forward_ends.rs"]
+mod forward_ends;
 #[path = "store/given.rs"]
 mod given;
 #[path = "store/grants.rs"]
@@ -105,6 +109,25 @@ suite! {
     rotation::one_bad_row_among_fifty_harms_nobody,
     rotation::a_commit_survives_the_caller_that_goes_away,
     rotation::a_nul_in_an_answer_costs_no_pair,
+    forward::a_row_that_is_behind_gets_the_latest_pair,
+    forward::a_refusal_of_a_row_that_went_back_ends_with_the_pair,
+    forward::a_pair_without_a_refresh_token_goes_on_with_the_rows,
+    forward::a_row_of_an_older_grant_gets_the_whole_newer_one,
+    forward::a_row_that_is_missing_gets_the_whole_grant,
+    forward::a_row_as_new_or_newer_is_left_alone,
+    forward_ends::a_pair_of_an_older_grant_that_was_never_stored_is_to_be_revoked,
+    forward_ends::the_late_pair_of_a_deleted_grant_is_to_be_revoked,
+    forward_ends::a_grant_given_after_a_deletion_comes_back,
+    forward_ends::a_deletion_that_was_taken_back_is_done_again,
+    forward_ends::a_pause_that_was_taken_back_is_set_again_and_so_is_its_end,
+    forward_ends::a_pause_that_the_row_has_seen_is_not_set_again,
+    forward_ends::a_row_given_back_is_paused_as_it_was,
+    forward_ends::a_pair_whose_refresh_token_nobody_knows_is_lost_and_changes_nothing,
+    forward::a_token_written_forward_is_refused_under_another_id,
+    forward::a_pair_with_a_token_known_elsewhere_is_written_all_the_same,
+    forward::with_one_bad_row_nothing_is_written_and_alone_the_others_are,
+    forward::a_nul_in_a_journalled_answer_costs_no_pair,
+    forward::more_than_one_statement_takes_are_written,
     facts::a_webhook_fact_is_saved_for_all_and_touched_by_no_rotation,
     facts::a_user_is_learned_once_and_for_its_grant_alone,
     facts::a_quarantine_comes_and_goes,
