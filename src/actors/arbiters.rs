@@ -45,6 +45,15 @@ impl Arbiters {
         &self.connections[id.bucket(self.connections.len())]
     }
 
+    /// Each, with a name to report it by.
+    #[must_use]
+    pub fn all(&self) -> Vec<(String, ArbiterHandle)> {
+        let connections = self.connections.iter().zip(1..);
+        let connections =
+            connections.map(|(arbiter, n)| (format!("the arbiter connections {n}"), arbiter.clone()));
+        std::iter::once(("the system arbiter".to_owned(), self.system.clone())).chain(connections).collect()
+    }
+
     /// Stops the connections' arbiters and waits for their threads; `System::stop` alone joins nothing.
     pub fn stop(&self) {
         let owned = std::mem::take(&mut *crate::registry::lock(&self.owned));

@@ -3,6 +3,7 @@
 pub mod arbiters;
 pub mod children;
 pub mod connection;
+pub mod heartbeat;
 pub mod messages;
 pub mod supervision;
 pub mod supervisor;
@@ -46,9 +47,24 @@ pub struct Shared {
     pub children: Children,
     webhook: OnceLock<Addr<WebhookActor>>,
     failure: watch::Sender<Option<String>>,
+    standing: watch::Sender<Standing>,
     started: AtomicBool,
     /// How far changed rows have been read; here, so that a supervisor that restarts goes on from there.
     marker: AtomicI64,
+}
+
+/// How far the keeper has come, for whoever waits for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing is known yet.
+    Starting,
+    /// Another keeper works.
+    By {
+        /// Who.
+        holder: String,
+    },
+    /// All connections are loaded.
+    Working,
 }
 
 /// The running actors, as seen by the process that started them.
@@ -73,6 +89,7 @@ pub fn start(services: Arc<Services>, settings: Settings, arbiters: Arbiters) ->
         children: Children::default(),
         webhook: OnceLock::new(),
         failure,
+        standing: watch::Sender::new(Standing::Starting),
         started: AtomicBool::new(false),
         marker: AtomicI64::new(0),
     });
@@ -108,6 +125,20 @@ impl Shared {
     #[must_use]
     pub fn is_started(&self) -> bool {
         self.started.load(Ordering::Relaxed)
+    }
+
+    /// How far it has come.
+    #[must_use]
+    pub fn standing(&self) -> watch::Receiver<Standing> {
+        self.standing.subscribe()
+    }
+
+    fn stands(&self, standing: Standing) {
+        self.standing.send_if_modified(|now| {
+            let changed = *now != standing;
+            *now = standing;
+            changed
+        });
     }
 
     /// The actors cannot be kept up: whoever started them ends the process, and the service manager starts it anew.

@@ -12,6 +12,7 @@ pub mod open;
 pub mod process;
 mod progress;
 pub mod run;
+pub mod service_manager;
 pub mod settings;
 pub mod signals;
 pub mod start;

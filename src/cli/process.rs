@@ -1,5 +1,6 @@
 //! The running process: two runtimes, the system of actors, signals, and a stop that loses nothing.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,14 +8,17 @@ use anyhow::{Context as _, Result, bail};
 use log::{error, info, warn};
 use tokio::runtime::Runtime;
 
-use super::progress;
 use super::signals::Signals;
+use super::{failure, progress, service_manager};
 use crate::actors::arbiters::Arbiters;
-use crate::actors::{self, Keeper};
+use crate::actors::heartbeat::{self, Heartbeat, Pace, Watched};
+use crate::actors::{self, Keeper, Shared};
 use crate::services::Services;
 
 /// Longer than an answer of the token endpoint may take (60 s), shorter than a service manager's patience (90 s).
 const DRAIN: Duration = Duration::from_secs(75);
+/// Connections whose rotation was left open, named at most.
+const NAMED: usize = 20;
 /// For the last entries of the timeline.
 const FLUSH: Duration = Duration::from_secs(5);
 
@@ -49,6 +53,11 @@ where
         let keeper = actors::start(services.clone(), settings, Arbiters::start(connections));
         let mut failed = keeper.failed.clone();
         services.io.spawn_loop(progress::loading(keeper.shared.clone()));
+        let told = keeper.shared.clone();
+        services
+            .io
+            .spawn_loop(async move { service_manager::tell_standing(&told, settings.status_every).await });
+        let heartbeat = watch(&keeper.shared).context("the heartbeat cannot be started")?;
         let ended = tokio::select! {
             ended = until(&keeper) => ended,
             name = signals.next() => {
@@ -61,6 +70,7 @@ where
             }
         };
         let stopped = stop(&keeper, &mut signals).await;
+        drop(heartbeat);
         keeper.shared.arbiters.stop();
         ended.and(stopped)
     });
@@ -68,18 +78,48 @@ where
     outcome
 }
 
+/// Ends the process where an arbiter, or the I/O runtime, does not turn any more: the service manager starts it anew.
+fn watch(shared: &Arc<Shared>) -> std::io::Result<Heartbeat> {
+    let services = shared.services.clone();
+    let mut watched = vec![Watched::io(services.io.clone())];
+    watched.extend(shared.arbiters.all().into_iter().map(|(name, arbiter)| Watched::arbiter(name, arbiter)));
+    let end = move |name: &str| {
+        error!(target: "supervisor", silent = name; "does not answer its heartbeat, the process ends");
+        if name != heartbeat::IO {
+            // What is in flight runs there, and ends well. Whoever is blocked cannot be waited for.
+            let _ = services.io.handle().block_on(finish(&services, services.io.drain(DRAIN)));
+        }
+        #[expect(
+            clippy::exit,
+            clippy::disallowed_methods,
+            reason = "the main thread may be the one that is blocked"
+        )]
+        std::process::exit(failure::FAILED.into());
+    };
+    Heartbeat::start(watched, Pace::default(), service_manager::alive, end)
+}
+
 /// No new work, then wait for what is in flight. A second signal ends at once.
 async fn stop(keeper: &Keeper, signals: &mut Signals) -> Result<()> {
     let services = &keeper.shared.services;
-    services.stop();
-    info!(target: "supervisor", in_flight = services.registry.in_flight.len(); "stopping, no new work");
-    let left = tokio::select! {
-        left = services.io.drain(DRAIN) => left,
-        _ = signals.next() => {
-            warn!(target: "supervisor", in_flight = services.registry.in_flight.len(); "asked to stop a second time, ending at once");
-            services.io.running()
+    let drained = async {
+        tokio::select! {
+            left = services.io.drain(DRAIN) => left,
+            _ = signals.next() => {
+                warn!(target: "supervisor", in_flight = services.registry.in_flight.len(); "asked to stop a second time, ending at once");
+                services.io.running()
+            }
         }
     };
+    finish(services, drained).await
+}
+
+/// Everything that has to be done before the process ends, but for what actors need.
+async fn finish(services: &Services, drained: impl Future<Output = usize>) -> Result<()> {
+    services.stop();
+    service_manager::stopping();
+    info!(target: "supervisor", in_flight = services.registry.in_flight.len(); "stopping, no new work");
+    let left = drained.await;
     services.timeline.flush(FLUSH).await;
     let journalled = services.journal.left();
     if journalled > 0 {
@@ -93,7 +133,9 @@ async fn stop(keeper: &Keeper, signals: &mut Signals) -> Result<()> {
         warn!(target: "supervisor", error:% = error; "the keeper lock could not be given up in order");
     }
     if left > 0 {
-        error!(target: "supervisor", unfinished = left; "stopped before everything had ended");
+        let open: Vec<_> = services.registry.in_flight.ids(NAMED).iter().map(ToString::to_string).collect();
+        error!(target: "supervisor", unfinished = left, connections = open.join(",");
+            "stopped before everything had ended, their outcome is unknown");
         bail!("{left} tasks did not end in time; their claims are taken up at the next start");
     }
     info!(target: "supervisor", unfinished = 0; "stopped");

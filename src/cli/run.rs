@@ -8,7 +8,7 @@ use log::{info, warn};
 
 use super::global::Global;
 use super::signals::Signals;
-use super::{open, process, settings, start};
+use super::{open, process, service_manager, settings, start};
 use crate::actors::Keeper;
 use crate::clock::SystemClock;
 use crate::ports::{Clock, Store};
@@ -42,6 +42,7 @@ async fn open_when_there(options: store::Options) -> Result<Arc<dyn Store>, Open
                 if tries.is_multiple_of(SAID_EVERY) {
                     warn!(target: "supervisor", error:% = error; "waiting for the database");
                 }
+                service_manager::waiting_for_database();
                 tries += 1;
             }
             opened => return opened,

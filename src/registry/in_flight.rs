@@ -40,6 +40,15 @@ impl InFlight {
         Some(async move { while wait.changed().await.is_ok() {} })
     }
 
+    /// Who, in order, `most` at most.
+    #[must_use]
+    pub fn ids(&self, most: usize) -> Vec<ConnectionId> {
+        let mut ids: Vec<_> = lock(&self.0).keys().cloned().collect();
+        ids.sort();
+        ids.truncate(most);
+        ids
+    }
+
     /// How many are under way.
     #[must_use]
     pub fn len(&self) -> usize {

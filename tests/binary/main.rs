@@ -24,5 +24,6 @@ mod log;
 mod looking;
 mod pool;
 mod postgres;
+mod service_manager;
 mod stand_by;
 mod stopping;

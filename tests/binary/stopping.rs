@@ -91,7 +91,9 @@ fn a_second_signal_ends_at_once_with_1_and_says_what_is_open() {
     assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
     let (code, said) = keeper.ended();
     assert_eq!(code, 1, "{said}");
-    for part in ["asked to stop a second time", "in_flight=1", "unfinished=1", "error: 1 task"] {
+    for part in
+        ["asked to stop a second time", "in_flight=1", "unfinished=1", "connections=anna", "error: 1 task"]
+    {
         assert!(said.contains(part), "{part:?} not in\n{said}");
     }
     assert_eq!(place.status("anna")["generation"], 1);

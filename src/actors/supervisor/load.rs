@@ -9,6 +9,7 @@ use log::{error, warn};
 
 use super::status::say;
 use super::{Phase, Supervisor};
+use crate::actors::Standing;
 use crate::domain::ids::ConnectionId;
 use crate::ports::{Page, StoreError};
 use crate::registry::cell::Cell;
@@ -79,6 +80,7 @@ impl Supervisor {
             self.forget_gone();
             self.phase = Phase::Working;
             self.shared.started.store(true, Ordering::Relaxed);
+            self.shared.stands(Standing::Working);
             let mut line = vec![("connections".to_owned(), registry.len().to_string())];
             line.extend(self.counts().shown());
             line.push(("database".into(), self.shared.services.adapters.store.backend().into()));

@@ -9,6 +9,7 @@ use actix::prelude::*;
 use log::{error, info};
 
 use super::{Phase, Supervisor};
+use crate::actors::Standing;
 use crate::ports::{Lock, StoreError};
 use crate::services::Services;
 use crate::services::rotation::replay::replay;
@@ -99,7 +100,10 @@ impl Supervisor {
                 if self.phase != Phase::StandBy {
                     // Another keeper works by now, on rows that this one would go on changing: start over, as stand-by.
                     self.shared.fail(format!("the keeper lock is lost to {holder}"));
-                } else if self.holder.replace(holder.clone()).as_ref() != Some(holder) {
+                    return;
+                }
+                self.shared.stands(Standing::By { holder: holder.clone() });
+                if self.holder.replace(holder.clone()).as_ref() != Some(holder) {
                     info!(target: "supervisor", holder; "standing by, another keeper works");
                 }
             }
