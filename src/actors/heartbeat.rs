@@ -52,7 +52,7 @@ impl Watched {
     #[must_use]
     pub fn io(io: IoRuntime) -> Self {
         Self::new(IO, move |answered| {
-            drop(io.spawn_loop(async move { answered.store(true, Ordering::Release) }))
+            drop(io.spawn_loop(async move { answered.store(true, Ordering::Release) }));
         })
     }
 
@@ -162,7 +162,9 @@ mod tests {
             ]);
             assert_eq!(heard.recv().unwrap(), None, "both answer");
             let (release, held) = channel::<()>();
-            blocked.spawn_fn(move || drop(held.recv()));
+            blocked.spawn_fn(move || {
+                let _ = held.recv();
+            });
 
             let named = heard.iter().find_map(|said| said);
             assert_eq!(named.as_deref(), Some("connections 2"));
