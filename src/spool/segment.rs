@@ -61,11 +61,11 @@ impl Segment {
     pub(super) fn create(path: &Path, header: &Header) -> io::Result<Self> {
         let line = header.line();
         let aside = path.with_extension("new");
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;
-        file.lock()?;
-        file.write_all(line.as_bytes())?;
-        file.sync_all()?;
-        std::fs::rename(&aside, path)?;
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;
+        begin(&file, &line).and_then(|()| std::fs::rename(&aside, path)).inspect_err(|_| {
+            // On a full disk there is one more of these each time.
+            drop(std::fs::remove_file(&aside));
+        })?;
         if let Some(directory) = path.parent() {
             File::open(directory)?.sync_all()?;
         }
@@ -103,6 +103,12 @@ impl Header {
         let before = (name != "-").then_some(Before { name, length });
         words.next().is_none().then_some(Self { kind, database, before })
     }
+}
+
+fn begin(mut file: &File, line: &str) -> io::Result<()> {
+    file.lock()?;
+    file.write_all(line.as_bytes())?;
+    file.sync_all()
 }
 
 fn group(records: &[Vec<u8>]) -> io::Result<Vec<u8>> {
