@@ -38,6 +38,11 @@ impl Home {
         format!("{begun_at:015}-{nonce:08x}-{number:06}.{EXTENSION}")
     }
 
+    /// The time in a name.
+    pub(super) fn begun_at(name: &str) -> Option<i64> {
+        name.split('-').next()?.parse().ok()
+    }
+
     /// The names there are, in their order.
     pub(super) fn names(&self) -> io::Result<Vec<String>> {
         let mut names = Vec::new();

@@ -146,8 +146,7 @@ impl Task {
 
     async fn begin(&mut self) -> Result<Current, JournalError> {
         self.number += 1;
-        let now = self.clock.now().timestamp_millis();
-        let name = self.home.name(now, self.nonce, self.number);
+        let name = self.home.name(self.begin_at(), self.nonce, self.number);
         let last_own = self.closed.last().map(|own| (own.name.clone(), own.length));
         let before = last_own.or_else(|| self.others.last().map(|other| (other.name.clone(), other.read)));
         let header = Header {
@@ -163,6 +162,15 @@ impl Task {
         let begun = Moment::of(&*self.clock);
         let own = Own { number: self.number, name, length: segment.length(), unsettled: 0, settled: begun };
         Ok(Current { segment, begun, own })
+    }
+
+    /// Now, or just after the latest file that is known, where the clock was set back: names tell the order.
+    fn begin_at(&self) -> i64 {
+        let names =
+            self.closed.iter().map(|own| &own.name).chain(self.others.iter().map(|other| &other.name));
+        let latest = names.filter_map(|name| Home::begun_at(name)).max();
+        let now = self.clock.now().timestamp_millis();
+        latest.map_or(now, |latest| now.max(latest.saturating_add(1)))
     }
 
     pub(super) async fn read(&mut self, visit: Visit) -> Result<(), JournalError> {
@@ -204,21 +212,25 @@ impl Task {
         let clock = self.clock.clone();
         let old = move |settled: Moment| settled.age(&*clock) >= KEEP;
         let own = self.closed.extract_if(.., |own| own.unsettled == 0 && old(own.settled));
-        let mut gone: Vec<_> = own.map(|own| (own.name, own.length)).collect();
-        let others = self.others.extract_if(.., |other| other.settled.is_some_and(&old));
-        gone.extend(others.map(|other| (other.name, other.read)));
+        let mut gone: Vec<_> =
+            own.map(|own| Other { name: own.name, read: own.length, settled: Some(own.settled) }).collect();
+        gone.extend(self.others.extract_if(.., |other| other.settled.is_some_and(&old)));
         if gone.is_empty() {
             return;
         }
         let home = self.home.clone();
-        let removed = spawn_blocking(move || {
-            for (name, length) in gone {
-                if let Err(error) = home.remove(&name, length) {
-                    log::warn!(target: "journal", file = name, error:% = error; "a settled file could not be removed");
+        let removing = spawn_blocking(move || {
+            gone.retain(|file| match home.remove(&file.name, file.read) {
+                Ok(removed) => !removed,
+                Err(error) => {
+                    log::warn!(target: "journal", file = file.name, error:% = error; "a settled file could not be removed");
+                    true
                 }
-            }
+            });
+            gone
         });
-        drop(removed.await);
+        // What somebody holds is tried again, until it is read anew.
+        self.others.splice(..0, removing.await.unwrap_or_default());
     }
 }
 
