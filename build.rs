@@ -1,11 +1,12 @@
 //! Tells the tests what this machine offers: `cfg(has_shared)`, `cfg(has_postgres)` with `KEEPER_POSTGRES_BIN`,
-//! `cfg(has_pgbouncer)` with `KEEPER_PGBOUNCER`.
+//! `cfg(has_pgbouncer)` with `KEEPER_PGBOUNCER`, `cfg(can_mount)`: a file system in a namespace of its own.
 //!
 //! Watching a path that is not there would compile the crate anew every time, so only what exists is watched:
 //! of PostgreSQL the package database too, which an installation changes. `touch build.rs` for anything else.
 
 use std::env;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// Debian keeps the server's binaries off the path, one folder a major version.
 const DEBIAN: &str = "/usr/lib/postgresql";
@@ -13,7 +14,7 @@ const BIN_VARIABLE: &str = "KEEPER_TEST_POSTGRES_BIN";
 const REFERENCE: &str = "../shared/reference";
 
 fn main() {
-    println!("cargo::rustc-check-cfg=cfg(has_shared, has_postgres, has_pgbouncer)");
+    println!("cargo::rustc-check-cfg=cfg(has_shared, has_postgres, has_pgbouncer, can_mount)");
     println!("cargo::rerun-if-env-changed={BIN_VARIABLE}");
     println!("cargo::rerun-if-env-changed=PATH");
     for watched in ["build.rs", DEBIAN, "/var/lib/dpkg/status", REFERENCE] {
@@ -23,6 +24,9 @@ fn main() {
     }
     if Path::new(REFERENCE).exists() {
         println!("cargo::rustc-cfg=has_shared");
+    }
+    if can_mount() {
+        println!("cargo::rustc-cfg=can_mount");
     }
     if let Some(bin) = postgres_bin() {
         println!("cargo::rustc-cfg=has_postgres");
@@ -65,6 +69,15 @@ fn pgbouncer() -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let on_path = env::split_paths(&path).map(|folder| folder.join("pgbouncer"));
     on_path.chain([PathBuf::from("/usr/sbin/pgbouncer")]).find(|binary| binary.is_file())
+}
+
+/// Not in every container, not without root on every distribution, and only on Linux.
+fn can_mount() -> bool {
+    let mount = "mount -t tmpfs -o size=64k tmpfs \"$0\"";
+    let there = env::var_os("OUT_DIR").unwrap_or_default();
+    let mut unshare = Command::new("unshare");
+    unshare.args(["--map-root-user", "--mount", "sh", "-c", mount]).arg(there);
+    unshare.output().is_ok_and(|tried| tried.status.success())
 }
 
 fn holds_server(bin: &Path) -> bool {

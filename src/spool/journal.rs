@@ -113,5 +113,4 @@ impl std::fmt::Debug for JournalFile {
 }
 
 #[cfg(test)]
-#[path = "journal_tests.rs"]
 mod tests;

@@ -198,3 +198,7 @@ impl From<Head<'_>> for GrantHead {
 fn lifetime(seconds: i64) -> Lifetime {
     Lifetime::from_seconds(seconds).unwrap_or(DEFAULT_LIFETIME)
 }
+
+#[cfg(test)]
+#[path = "record_tests.rs"]
+mod tests;

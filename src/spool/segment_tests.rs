@@ -73,6 +73,12 @@ fn a_changed_middle_is_damage_and_a_foreign_file_no_spool() {
     }
 }
 
+fn record() -> impl Strategy<Value = Vec<u8>> {
+    let plain = prop::collection::vec(any::<u8>(), 0..40);
+    let nested = plain.clone().prop_map(|bytes| group(&[bytes]).unwrap());
+    prop_oneof![3 => plain, 1 => nested]
+}
+
 proptest! {
     #[test]
     fn reading_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..300), cut in 0_usize..200) {
@@ -83,6 +89,31 @@ proptest! {
         let mut file = file(&[&[&bytes], &[b"x"]]);
         file.truncate(file.len().saturating_sub(cut));
         let _ = read(&file);
+    }
+
+    /// Some records look like groups themselves.
+    #[test]
+    fn any_beginning_of_a_file_gives_the_first_of_its_records_or_is_refused(
+        groups in prop::collection::vec(prop::collection::vec(record(), 1..4), 0..4),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let mut bytes = header().line().into_bytes();
+        for records in &groups {
+            bytes.extend(group(records).unwrap());
+        }
+        let all = groups.concat();
+        prop_assert_eq!(&read(&bytes).unwrap().records, &all);
+        let length = cut.index(bytes.len());
+        match read(&bytes[..length]) {
+            Ok(contents) => {
+                prop_assert!(all.starts_with(&contents.records));
+                prop_assert_eq!(contents.good + contents.torn, length as u64);
+                let kept = read(&bytes[..usize::try_from(contents.good).unwrap()]).unwrap();
+                prop_assert_eq!((kept.records, kept.torn), (contents.records, 0));
+            }
+            Err(Damage::NoSpool) => prop_assert!(length < header().line().len()),
+            Err(Damage::At(at)) => prop_assert!(bytes[at as usize + 1..length].windows(4).any(|four| four == GROUP)),
+        }
     }
 
     #[test]
