@@ -48,6 +48,13 @@ impl Moment {
         let by_wall = (clock.now() - self.wall).to_std().unwrap_or_default();
         by_wall.max(clock.boot().saturating_sub(self.boot))
     }
+
+    /// How long ago that was at least, by the clock that says younger: for what may be thrown away.
+    #[must_use]
+    pub fn age_at_least(&self, clock: &dyn Clock) -> Duration {
+        let by_wall = (clock.now() - self.wall).to_std().unwrap_or_default();
+        by_wall.min(clock.boot().saturating_sub(self.boot))
+    }
 }
 
 /// Chance, passed in so that a test can repeat it.

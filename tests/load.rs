@@ -55,6 +55,7 @@ fn nothing_went_wrong_but_for_lost_answers(report: &Report) {
     assert_eq!(report.expired, Vec::<String>::new(), "connections without a valid token");
     assert_eq!(report.restarts, 0, "actors failed");
     assert_eq!(report.unlike_calendly, Vec::<String>::new(), "the database and Calendly differ");
+    assert!(counters.faults_fired > 0, "nothing failed, so nothing is proven");
     assert!(report.refreshed >= report.connections as u64 / 4, "too little happened to prove anything");
 }
 
@@ -71,6 +72,7 @@ fn faults_before_the_effect_cost_no_grant_and_no_connection_its_token() {
 fn faults_after_the_effect_cost_only_grants_that_no_client_can_save() {
     let report = play(after_effect());
     nothing_went_wrong_but_for_lost_answers(&report);
+    assert!(!report.lost.is_empty(), "no answer was lost, so nothing is proven");
     for (id, fact, answered) in &report.lost {
         assert!(!answered, "{id} was lost although its answer had left Calendly whole");
         assert!(

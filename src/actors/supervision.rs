@@ -21,6 +21,7 @@ use actix::{Actor, Addr, ArbiterHandle, Context, Supervised};
 use crate::domain::intensity::{AfterFailure, History, RestartPolicy};
 use crate::ports::{Clock, Jitter};
 use crate::runtime::sleep;
+use crate::telemetry::log::scrubbed;
 
 /// Messages that fit before `try_send` refuses; actix takes more from `do_send` all the same.
 const MAILBOX: usize = 16;
@@ -225,6 +226,7 @@ fn guard<T>(run: impl FnOnce() -> T) -> Result<T, String> {
             .or_else(|| panic.downcast_ref::<String>().cloned());
         #[expect(clippy::mem_forget, reason = "the payload's own Drop may panic")]
         std::mem::forget(panic);
-        format!("panic: {}", text.unwrap_or_else(|| "without a message".into()))
+        // It goes into the timeline and the status, and may quote what the code was at work on.
+        format!("panic: {}", text.map_or_else(|| "without a message".into(), |text| scrubbed(&text)))
     })
 }

@@ -4,6 +4,7 @@ mod chaos;
 mod stories;
 mod verdict;
 
+use std::cell::Cell;
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
@@ -106,6 +107,7 @@ pub fn execute(args: &Args, out: &mut impl Write) -> anyhow::Result<()> {
     let services = start::services(&client(&simulator)?, settings()?, store, journal, clock, io.handle())?;
     io.block_on(hand_over(&services, &cast))?;
     let chaos = args.chaos.then(|| Chaos::begin(&simulator, seed)).transpose()?;
+    let judged = Cell::new(false);
     let script = async |keeper: &Keeper| {
         let limit = args.duration.unwrap_or(if args.once { ONCE_AT_MOST } else { Duration::MAX });
         let play = async {
@@ -122,10 +124,15 @@ pub fn execute(args: &Args, out: &mut impl Write) -> anyhow::Result<()> {
             }
         };
         let _ = tokio::time::timeout(limit, play).await;
+        judged.set(true);
         if args.once { finish(&services, &simulator, &cast, chaos.as_ref(), out).await } else { Ok(()) }
     };
     let signals = Signals::listen(&io)?;
-    process::keep(io, signals, services.clone(), actor_settings(), script)
+    process::keep(io, signals, services.clone(), actor_settings(), script)?;
+    if args.once && !judged.get() {
+        bail!("asked to stop before every connection had come to rest, so nothing is judged");
+    }
+    Ok(())
 }
 
 struct Cast {

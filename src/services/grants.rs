@@ -37,10 +37,10 @@ async fn journal(services: &Services, grant: NewGrant, generation: Generation) {
         return;
     }
     // As the store has it: the time may have been set forward, so that the later grant is the later one.
+    // Where it cannot be asked, nothing is written: a wrong time could end this grant at a replay.
     let stored = services.adapters.store.get(&grant.id).await.ok().flatten();
-    let given =
-        stored.filter(|row| row.grant_id == grant.grant_id).map_or(grant.granted_at, |row| row.granted_at);
-    let record = Record::granted(NewGrant { granted_at: given, ..grant }, generation);
+    let Some(row) = stored.filter(|row| row.grant_id == grant.grant_id) else { return };
+    let record = Record::granted(NewGrant { granted_at: row.granted_at, ..grant }, generation);
     services.journal.append_beside(record).await;
 }
 

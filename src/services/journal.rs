@@ -141,9 +141,20 @@ impl Journalling {
         }
     }
 
+    /// The row was found, or brought, up to memory.
+    pub fn is_level(&self, id: &ConnectionId) {
+        lock(&self.behind).remove(id);
+    }
+
     /// The database refused what is known about a connection.
     pub fn put_off(&self, id: ConnectionId, known: Known) {
         lock(&self.unwritten).insert(id, known);
+    }
+
+    /// Whether something was put off about a connection.
+    #[must_use]
+    pub fn is_put_off(&self, id: &ConnectionId) -> bool {
+        lock(&self.unwritten).contains_key(id)
     }
 
     /// What was put off about a connection.

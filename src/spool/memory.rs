@@ -17,6 +17,7 @@ pub struct MemoryJournal {
 struct Inner {
     records: Vec<Record>,
     full: bool,
+    unreadable: bool,
 }
 
 impl MemoryJournal {
@@ -29,6 +30,11 @@ impl MemoryJournal {
     /// With `true` nothing can be written, as on a full disk.
     pub fn set_full(&self, full: bool) {
         self.inner().full = full;
+    }
+
+    /// With `true` what is there cannot be read, as on a failing disk.
+    pub fn set_unreadable(&self, unreadable: bool) {
+        self.inner().unreadable = unreadable;
     }
 
     /// How many records there are.
@@ -63,6 +69,9 @@ impl Journal for MemoryJournal {
     async fn settle(&self, _receipt: Receipt) {}
 
     async fn known(&self) -> Result<Journalled, JournalError> {
+        if self.inner().unreadable {
+            return Err(JournalError::Unusable("it cannot be read, says the test".into()));
+        }
         let mut all = Journalled::default();
         for record in &self.inner().records {
             all.add(record.clone());

@@ -18,7 +18,7 @@ pub(crate) const UNITS: &[Unit] = &[
         "server",
         &["actors", "services", "registry", "ports", "domain", "telemetry", "runtime", "shutdown"],
     ),
-    unit("actors", &["services", "registry", "ports", "domain", "runtime", "shutdown"]),
+    unit("actors", &["services", "registry", "ports", "domain", "telemetry", "runtime", "shutdown"]),
     unit("services", &["registry", "ports", "domain", "runtime", "shutdown"]),
     unit("registry", &["ports", "domain"]),
     unit("ports", &["domain"]),

@@ -7,6 +7,7 @@ use calendly_keeper::domain::status::Status;
 use calendly_keeper::domain::timeline::Kind;
 use calendly_keeper::ports::Store as _;
 use calendly_keeper::services::grants;
+use calendly_keeper::services::system_fault::Kind as Fault;
 use calendly_keeper::store::MemorySnapshot;
 
 use crate::support::world::{World, virtual_time};
@@ -40,7 +41,7 @@ async fn lives_on(world: &World) {
 }
 
 /// A pair has arrived while the database was away.
-async fn with_a_pair_that_is_not_committed(world: &mut World) {
+async fn with_a_pair_that_is_not_committed(world: &mut World, requests: u64) {
     let grant = world.offer("anna", "anna", 10);
     world.put(grant).await;
     world.calendly.hold_answers();
@@ -49,14 +50,14 @@ async fn with_a_pair_that_is_not_committed(world: &mut World) {
     world.store.set_available(false);
     world.calendly.release_answers();
     world.pass(5).await;
-    assert_eq!(world.calendly.book().token_requests, 1);
+    assert_eq!(world.calendly.book().token_requests, requests);
 }
 
 #[test]
 fn five_minutes_without_a_database_cost_nothing() {
     virtual_time(LIFETIME, async |mut world| {
         world.connect("ben").await;
-        with_a_pair_that_is_not_committed(&mut world).await;
+        with_a_pair_that_is_not_committed(&mut world, 1).await;
         for _ in 0..60 {
             world.pass(5).await;
             assert!(world.cell("anna").living(world.now()).is_some(), "served from memory");
@@ -75,7 +76,7 @@ fn five_minutes_without_a_database_cost_nothing() {
 #[test]
 fn a_keeper_that_stops_without_a_database_leaves_the_pair_to_the_next_start() {
     virtual_time(LIFETIME, async |mut world| {
-        with_a_pair_that_is_not_committed(&mut world).await;
+        with_a_pair_that_is_not_committed(&mut world, 1).await;
         let mut next = world.stopped().await;
         next.start();
         next.pass(60).await;
@@ -243,5 +244,109 @@ fn a_pair_that_the_database_refuses_is_journalled_and_harms_nobody() {
         assert_eq!(next.cell("ben").read(|c| c.generation), Generation(2));
         next.pass(LIFETIME as u64).await;
         assert_eq!(next.calendly.book().reused, 0);
+    });
+}
+
+/// A NUL that PostgreSQL does not take kept the whole keeper from starting, and nobody was served.
+#[test]
+fn a_record_that_the_database_chokes_on_holds_up_nobody_else() {
+    virtual_time(LIFETIME, async |mut world| {
+        let ben = world.offer("ben", "ben", 10);
+        world.put(ben).await;
+        with_a_pair_that_is_not_committed(&mut world, 2).await;
+        let mut next = world.stopped().await;
+        next.store.choke_on("ben".parse().unwrap());
+        next.store.set_available(true);
+        next.start();
+        next.pass(30).await;
+        assert_eq!(row(&next).await.generation, Generation(2));
+        for name in ["anna", "ben"] {
+            assert!(next.cell(name).living(next.now()).is_some(), "{name} is served");
+        }
+        assert_eq!(next.calendly.book().reused, 0);
+    });
+}
+
+#[test]
+fn nothing_is_refreshed_before_the_journal_could_be_read() {
+    virtual_time(LIFETIME, async |mut world| {
+        with_a_pair_that_is_not_committed(&mut world, 1).await;
+        let mut next = world.stopped().await;
+        next.journal.set_unreadable(true);
+        next.store.set_available(true);
+        next.start();
+        next.pass(120).await;
+        assert_eq!(next.calendly.book().token_requests, 1, "the row's token is used up");
+        assert_eq!(next.services.system.current().map(|fault| fault.kind), Some(Fault::DatabaseAway));
+        next.journal.set_unreadable(false);
+        next.pass(10).await;
+        assert_eq!(row(&next).await.generation, Generation(2));
+        assert_eq!(next.services.system.current().map(|fault| fault.kind), None);
+        lives_on(&next).await;
+    });
+}
+
+/// What was mended once counted as asked about at the next time, and a living grant was given up.
+#[test]
+fn a_second_failover_is_mended_like_the_first() {
+    virtual_time(LIFETIME, async |mut world| {
+        world.connect("anna").await;
+        world.start();
+        for _ in 0..2 {
+            world.pass(1).await;
+            let before = world.store.snapshot();
+            world.pass(LIFETIME as u64).await;
+            // It goes back unnoticed: a rotation finds it, not the loss of a session.
+            world.store.restore(&before);
+            world.pass(LIFETIME as u64).await;
+            assert_eq!(world.status("anna"), Status::Active);
+            assert!(world.cell("anna").living(world.now()).is_some());
+        }
+        assert_eq!(world.calendly.book().reused, 0);
+    });
+}
+
+#[test]
+fn a_new_grant_that_nobody_knows_any_more_needs_its_user_and_is_not_tried_for_ever() {
+    virtual_time(LIFETIME, async |mut world| {
+        world.connect("anna").await;
+        world.start();
+        world.pass(1).await;
+        let before = world.store.snapshot();
+        world.journal.set_full(true); // as if it had been imported from elsewhere
+        let grant = world.offer("anna", "anna", -LIFETIME - 60);
+        world.put(grant).await;
+        world.pass(3).await;
+        world.journal.set_full(false);
+        fail_over(&world, &before).await;
+        assert!(world.cell("anna").living(world.now()).is_some(), "what lives is served");
+        let claims = world.store.claims();
+        world.pass(2 * LIFETIME as u64).await;
+        assert_eq!(world.cell("anna").status().reason.as_deref(), Some("rotation_lost"));
+        assert!(world.store.claims() - claims < 10, "{} claims", world.store.claims() - claims);
+        assert_eq!(world.calendly.book().reused, 0);
+    });
+}
+
+#[test]
+fn a_disk_that_was_full_takes_the_pair_when_it_has_room_again() {
+    virtual_time(LIFETIME, async |mut world| {
+        let grant = world.offer("anna", "anna", 10);
+        world.put(grant).await;
+        world.journal.set_full(true);
+        world.calendly.hold_answers();
+        world.start();
+        world.pass(5).await;
+        world.store.set_available(false);
+        world.calendly.release_answers();
+        world.pass(60).await;
+        world.journal.set_full(false);
+        world.pass(10).await;
+        let mut next = world.stopped().await;
+        next.store.set_available(true);
+        next.start();
+        next.pass(10).await;
+        assert_eq!(row(&next).await.generation, Generation(2));
+        lives_on(&next).await;
     });
 }

@@ -3,6 +3,7 @@
 use calendly_keeper::actors::messages::Fail;
 use calendly_keeper::domain::status::Status;
 use calendly_keeper::domain::timeline::Kind;
+use calendly_keeper::ports::Store as _;
 
 use crate::support::world::{World, virtual_time};
 
@@ -109,6 +110,29 @@ fn one_that_is_parked_again_and_again_rests_longer_each_time() {
             world.pass((over - still) * 60).await;
             assert_eq!(world.status("anna"), Status::Active, "after {over} minutes");
         }
+    });
+}
+
+/// The rows are read again after an outage: who is parked stays parked, in the database as well.
+#[test]
+fn an_outage_of_the_database_ends_nobody_s_quarantine() {
+    virtual_time(7200, async |mut world| {
+        world.connect("anna").await;
+        world.start();
+        world.pass(10).await;
+        for _ in 0..6 {
+            fail(&world, "anna", Fail::Panic);
+            world.pass(4).await;
+        }
+        world.pass(20).await;
+        assert_eq!(world.status("anna"), Status::Quarantined);
+        world.store.set_available(false);
+        world.pass(10).await;
+        world.store.set_available(true);
+        world.pass(10).await;
+        assert_eq!(world.status("anna"), Status::Quarantined);
+        let row = world.store.get(&"anna".parse().unwrap()).await.unwrap().unwrap();
+        assert!(row.facts.quarantined.is_some());
     });
 }
 

@@ -1,5 +1,6 @@
 //! Start-up: the connections read page by page, a child started for each.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -12,10 +13,18 @@ use super::{Phase, Supervisor};
 use crate::actors::Standing;
 use crate::domain::ids::ConnectionId;
 use crate::ports::{Page, StoreError};
-use crate::registry::cell::Cell;
+use crate::registry::cell::{Adopted, Cell};
 use crate::runtime::sleep;
 use crate::services::rotation;
 use crate::services::verification::switched_off;
+
+/// What was found while reading again.
+#[derive(Default)]
+pub(super) struct Found {
+    ids: HashSet<ConnectionId>,
+    /// Rows older than what memory knows.
+    behind: usize,
+}
 
 /// Larger ones gain nothing, and their rows are more memory than the allocator keeps at hand.
 const PAGE: usize = 500;
@@ -34,6 +43,14 @@ impl Supervisor {
             Ok(Err(error)) => actor.load_again(&error, ctx),
             Err(error) => actor.load_again(&StoreError::Unavailable(error.to_string()), ctx),
         }));
+    }
+
+    /// Everything, and compares: the database may have gone back.
+    pub(super) fn read_again(&mut self, ctx: &mut Context<Self>) {
+        self.phase = Phase::Loading;
+        self.read_again = false;
+        self.found = Some(Found::default());
+        self.load(ctx);
     }
 
     fn load_page(&mut self, after: Option<ConnectionId>, ctx: &mut Context<Self>) {
@@ -62,10 +79,13 @@ impl Supervisor {
             if !registry.ownership.includes(&row.id) {
                 continue;
             }
-            self.forgive(&mut row); // a new process is a new try
-            let (cell, _) = registry.adopt(row, self.shared.services.adapters.jitter.draw());
+            if !self.shared.children.is_parked(&row.id) {
+                self.forgive(&mut row); // a new process is a new try
+            }
+            let (cell, adopted) = registry.adopt(row, self.shared.services.adapters.jitter.draw());
             if let Some(found) = &mut self.found {
-                found.insert(cell.id().clone());
+                found.ids.insert(cell.id().clone());
+                found.behind += usize::from(adopted == Adopted::WentBack);
             }
             rotation::resume(&services, &cell);
             if !self.shared.children.is_running(cell.id()) && !self.shared.children.is_parked(cell.id()) {
@@ -84,6 +104,9 @@ impl Supervisor {
             let mut line = vec![("connections".to_owned(), registry.len().to_string())];
             line.extend(self.counts().shown());
             line.push(("database".into(), self.shared.services.adapters.store.backend().into()));
+            if self.read_again {
+                self.read_again(ctx);
+            }
             say(if again { "connections read again" } else { "started" }, &line);
         }
     }
@@ -92,7 +115,11 @@ impl Supervisor {
     fn forget_gone(&mut self) {
         let Some(found) = self.found.take() else { return };
         let registry = &self.shared.services.registry;
-        let gone = registry.cells().into_iter().filter(|cell| !found.contains(cell.id()));
+        if found.behind > 0 {
+            warn!(target: "supervisor", connections = found.behind;
+                "the database went back, and nobody knows the tokens since: what lives is served, nothing spent is sent");
+        }
+        let gone = registry.cells().into_iter().filter(|cell| !found.ids.contains(cell.id()));
         for cell in gone {
             // What was acknowledged is in the journal, so it was deleted by somebody, or the database has lost it.
             warn!(target: "supervisor", connection:% = cell.id(); "a connection is not in the database any more");

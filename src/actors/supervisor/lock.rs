@@ -1,6 +1,5 @@
 //! The keeper lock: asked for again and again. Before it, after every time the database was away, comes going forward.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -90,9 +89,9 @@ impl Supervisor {
                     self.phase = Phase::Loading;
                     self.load(ctx);
                 } else if kept.replayed && self.phase == Phase::Working {
-                    self.phase = Phase::Loading;
-                    self.found = Some(HashSet::new());
-                    self.load(ctx);
+                    self.read_again(ctx);
+                } else if kept.replayed {
+                    self.read_again = true; // what was read so far may be from before
                 }
             }
             Lock::Theirs { holder } => {

@@ -60,7 +60,9 @@ pub struct Supervisor {
     holder: Option<String>,
     storm: Storm,
     /// Those found so far while reading again.
-    found: Option<HashSet<ConnectionId>>,
+    found: Option<load::Found>,
+    /// They are to be read once more after that.
+    read_again: bool,
 }
 
 impl Supervisor {
@@ -69,7 +71,12 @@ impl Supervisor {
     pub fn new(shared: Arc<Shared>, exit: ExitCell) -> Self {
         // Restarted: everything is loaded, the marker says how far. Whether the lock is still ours is asked at once, but
         // supervision does not wait for a database.
-        let phase = if shared.is_started() { Phase::Working } else { Phase::StandBy };
+        let phase = if shared.is_started() {
+            shared.services.journal.want_replay(); // and with it what was being read
+            Phase::Working
+        } else {
+            Phase::StandBy
+        };
         Self {
             shared,
             exit,
@@ -81,6 +88,7 @@ impl Supervisor {
             holder: None,
             storm: Storm::default(),
             found: None,
+            read_again: false,
         }
     }
 

@@ -15,7 +15,11 @@ impl Supervisor {
         self.look_at_weather("");
         let services = self.shared.services.clone();
         services.io.clone().spawn_loop(async move { services.journal.port().tidy().await });
-        if self.phase != Phase::Working || self.shared.services.shutdown.is_requested() {
+        // Also while the rows are read again: supervision needs no database.
+        if !self.shared.is_started()
+            || self.phase == Phase::StandBy
+            || self.shared.services.shutdown.is_requested()
+        {
             return;
         }
         let services = &self.shared.services;

@@ -133,15 +133,20 @@ impl<'a> Intake<'a> {
     /// What was stored is in the journal, too, before anybody is told.
     async fn keep(&self, batch: &[(u64, NewGrant)], decided: &[Put]) {
         let Some(journal) = self.journal.filter(|_| !self.dry_run) else { return };
-        let records = batch.iter().zip(decided).filter_map(|((_, grant), put)| match put {
-            Put::Created(generation) | Put::Replaced(generation) => {
-                Some(Record::granted(grant.clone(), *generation))
-            }
+        let append = async |grant: &NewGrant, generation| {
+            // As it was stored: the time may have been set forward, so that the later grant is the later one.
+            let stored = self.store.get(&grant.id).await.map_err(|error| error.to_string())?;
+            let Some(row) = stored.filter(|row| row.grant_id == grant.grant_id) else { return Ok(()) };
+            let grant = NewGrant { granted_at: row.granted_at, ..grant.clone() };
+            let appended = journal.append(Record::granted(grant, generation)).await;
+            appended.map(drop).map_err(|error| error.to_string())
+        };
+        let stored = batch.iter().zip(decided).filter_map(|((_, grant), put)| match put {
+            Put::Created(generation) | Put::Replaced(generation) => Some(append(grant, *generation)),
             _ => None,
         });
-        let appended = join_all(records.map(|record| journal.append(record))).await;
-        if let Some(error) = appended.into_iter().find_map(Result::err) {
-            log::warn!(target: "import", error:% = error; "the grants are in the database, but not in the journal");
+        if let Some(error) = join_all(stored).await.into_iter().find_map(Result::err) {
+            log::warn!(target: "import", error; "the grants are in the database, but not in the journal");
         }
     }
 

@@ -73,15 +73,18 @@ pub(super) async fn claim(rotation: &Rotation) -> Result<Held, Ended> {
         seize,
     };
     match services.adapters.store.claim(request).await {
-        Ok(Some(claimed)) => Ok(Held {
-            claim_id,
-            grant_id: guard.0,
-            generation: guard.1,
-            refresh_token: claimed.refresh_token,
-            unknown_since: claimed.unknown_since,
-            head,
-            claimed_at,
-        }),
+        Ok(Some(claimed)) => {
+            services.journal.is_level(rotation.id());
+            Ok(Held {
+                claim_id,
+                grant_id: guard.0,
+                generation: guard.1,
+                refresh_token: claimed.refresh_token,
+                unknown_since: claimed.unknown_since,
+                head,
+                claimed_at,
+            })
+        }
         Ok(None) => {
             let ended = rotation.moved_on().await;
             Err(if ended == Ended::Refused { ended } else { rotation.retry_in(Duration::from_secs(2)) })

@@ -41,6 +41,8 @@ struct Keeping<'a> {
     /// The first try to commit failed.
     failed: Notify,
     has_failed: AtomicBool,
+    /// The database has it, or nobody wants it any more.
+    committed: Notify,
     /// That the pair is in the journal alone has been said.
     told: AtomicBool,
     /// An append to the journal has begun.
@@ -57,6 +59,7 @@ pub(super) async fn keep(rotation: &Rotation, commit: &Commit, grant: GrantHead)
         commit,
         failed: Notify::new(),
         has_failed: AtomicBool::new(false),
+        committed: Notify::new(),
         told: AtomicBool::new(false),
         journalling: AtomicBool::new(false),
         journalled: AtomicBool::new(false),
@@ -85,6 +88,7 @@ pub(super) async fn keep(rotation: &Rotation, commit: &Commit, grant: GrantHead)
         }
         rotation.cell.keep(commit, rotation.draw());
     }
+    keeping.committed.notify_one();
     // Waited for also when the commit was faster: a failover may take that back.
     let due = services.journal.use_of() == Use::Beside || keeping.journalling.load(Ordering::Relaxed);
     if receipt.is_none() && due {
@@ -108,10 +112,20 @@ impl Keeping<'_> {
             }
         }
         self.journalling.store(true, Ordering::Relaxed);
-        let receipt = journal.append(Record::Pair { commit: Box::new(self.commit.clone()), grant }).await;
-        self.journalled.store(receipt.is_some(), Ordering::Relaxed);
-        self.tell_where_it_is();
-        receipt
+        loop {
+            let record = Record::Pair { commit: Box::new(self.commit.clone()), grant: grant.clone() };
+            let receipt = journal.append(record).await;
+            if receipt.is_some() {
+                self.journalled.store(true, Ordering::Relaxed);
+                self.tell_where_it_is();
+                return receipt;
+            }
+            // The disk is full: as long as the database has not got it either, it is tried on.
+            tokio::select! {
+                () = sleep(LONGEST) => {}
+                () = self.committed.notified() => return None,
+            }
+        }
     }
 
     async fn until_committed(&self, grant: &GrantHead) -> Kept {

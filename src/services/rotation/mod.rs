@@ -73,12 +73,13 @@ pub fn start(services: &Arc<Services>, cell: &Arc<Cell>, why: Why) -> Option<Joi
 
 /// Goes on with a pair that the journal held and the database refused at the replay: served from memory, tried on and on.
 pub fn resume(services: &Arc<Services>, cell: &Arc<Cell>) {
-    let Some(known) = services.journal.take_put_off(cell.id()) else { return };
-    let Some(grant) = known.grant else { return };
-    let (Some(commit), Some(place)) = (grant.pair(cell.id()), services.registry.in_flight.enter(cell.id()))
-    else {
+    if !services.journal.is_put_off(cell.id()) {
         return;
-    };
+    }
+    // One that is under way ends soon: then the next look at the rows comes here again.
+    let Some(place) = services.registry.in_flight.enter(cell.id()) else { return };
+    let Some(grant) = services.journal.take_put_off(cell.id()).and_then(|known| known.grant) else { return };
+    let Some(commit) = grant.pair(cell.id()) else { return };
     cell.keep(&commit, services.adapters.jitter.draw());
     let rotation = Rotation {
         started: services.adapters.clock.boot(),
@@ -88,8 +89,10 @@ pub fn resume(services: &Arc<Services>, cell: &Arc<Cell>) {
     };
     services.io.spawn(async move {
         let _place = place;
-        if commit::keep(&rotation, &commit, grant.head).await == Kept::Superseded {
-            commit::give_back(&rotation, commit.grant_id, commit).await;
+        match commit::keep(&rotation, &commit, grant.head).await {
+            Kept::Committed => {}
+            Kept::Journalled => rotation.services.journal.leave(),
+            Kept::Superseded => commit::give_back(&rotation, commit.grant_id, commit).await,
         }
     });
 }
@@ -192,8 +195,7 @@ impl Rotation {
 
     /// The row is behind memory, so its refresh token is spent: it is never sent. The journal may know the living one.
     async fn went_back(&self, stored: Guard) -> Ended {
-        let behind = self.services.journal.is_behind(self.id());
-        if behind == Behind::Perhaps || stored.0 != self.cell.read(|c| c.grant_id) {
+        if self.services.journal.is_behind(self.id()) == Behind::Perhaps {
             return Ended::MovedOn;
         }
         warn!(target: &self.target(), stored = stored.1.0; "the database went back, and the tokens since are not known");

@@ -15,7 +15,7 @@ use super::claim::{self, Consumed, Held};
 use super::{Ended, Guard, Rotation, start};
 use crate::domain::decision::Why;
 use crate::domain::facts::{Refusal, WebhookState};
-use crate::domain::ids::{ConnectionId, Generation};
+use crate::domain::ids::ConnectionId;
 use crate::domain::rotation::Refuse;
 use crate::domain::timeline::Kind;
 use crate::ports::StoreError;
@@ -47,7 +47,8 @@ pub(super) async fn refused(rotation: &Rotation, held: Held, confirming: bool) -
     }
     let first = rotation.cell.read(|c| c.granted_generation == held.generation);
     let reason = Refusal::classify(held.unknown_since.is_some(), first);
-    match end(rotation, (held.grant_id, held.generation), held.generation, reason).await {
+    let guard = (held.grant_id, held.generation);
+    match end(rotation, guard, guard, reason).await {
         Some(true) => Ended::Refused,
         Some(false) => Box::pin(rotation.moved_on()).await,
         // Nothing is lost: the claim stays open, the same answer will come again.
@@ -57,22 +58,23 @@ pub(super) async fn refused(rotation: &Rotation, held: Held, confirming: bool) -
 
 /// Marks a grant as gone whose living refresh token nobody knows any more: the database went back. `stored`: its row.
 pub(super) async fn lost(rotation: &Rotation, stored: Guard) -> Ended {
-    let generation = rotation.cell.read(|c| c.generation);
-    match end(rotation, stored, generation, Refusal::RotationLost).await {
+    let memory = rotation.cell.read(|c| (c.grant_id, c.generation));
+    match end(rotation, stored, memory, Refusal::RotationLost).await {
         Some(true) => Ended::Refused,
         Some(false) | None => rotation.retry_in(Duration::from_secs(5)),
     }
 }
 
 /// Writes it down in the row, then in the cell, the counters and the timeline; `None` where the database does not answer.
-async fn end(rotation: &Rotation, row: Guard, generation: Generation, reason: Refusal) -> Option<bool> {
+async fn end(rotation: &Rotation, row: Guard, memory: Guard, reason: Refusal) -> Option<bool> {
     let services = &rotation.services;
     let at = services.adapters.clock.now();
     let refuse = Refuse { id: rotation.id().clone(), grant_id: row.0, generation: row.1, reason, at };
     if !write(rotation, refuse).await? {
         return Some(false);
     }
-    rotation.cell.refused(row.0, generation, reason, at);
+    let generation = memory.1;
+    rotation.cell.refused(memory.0, generation, reason, at);
     let counters = services.counters();
     let (counter, kind, text) = match reason {
         Refusal::RotationLost => {

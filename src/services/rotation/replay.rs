@@ -31,16 +31,11 @@ pub struct Replayed {
 /// Writes forward what the journal knows.
 ///
 /// # Errors
-/// Where the database does not answer: nothing may be refreshed before this has been done.
+/// Where the database does not answer or the journal cannot be read: nothing may be refreshed before this has been done.
 pub async fn replay(services: &Arc<Services>) -> Result<Replayed, StoreError> {
-    let known = match services.journal.port().known().await {
-        Ok(known) => known,
-        Err(failure) => {
-            // Refreshing stays safe: what is claimed is guarded by what memory knows.
-            error!(target: "journal", error:% = failure; "what the rotation journal holds could not be read");
-            return Ok(Replayed::default());
-        }
-    };
+    // Without what it holds, a token that is used up could be taken for a living one.
+    let known = services.journal.port().known().await;
+    let known = known.map_err(|failure| StoreError::Unavailable(failure.to_string()))?;
     let mut done = Replayed { known: known.len(), ..Replayed::default() };
     let mut batch = Vec::with_capacity(BATCH.min(known.len()));
     let mut all = known.into_known().peekable();
@@ -74,12 +69,14 @@ async fn write(
     let store = &services.adapters.store;
     match store.write_forward(batch.clone()).await {
         Ok(forwarded) => forwarded.into_iter().for_each(|one| tell(services, one, done)),
-        Err(StoreError::Unavailable(why)) if batch.len() == 1 => return Err(StoreError::Unavailable(why)),
         Err(failure) => {
             for (id, known) in batch {
                 match store.write_forward(vec![(id.clone(), known.clone())]).await {
                     Ok(forwarded) => forwarded.into_iter().for_each(|one| tell(services, one, done)),
-                    Err(StoreError::Unavailable(why)) => return Err(StoreError::Unavailable(why)),
+                    // It answers others: then it is this row that it does not take, for whatever reason.
+                    Err(StoreError::Unavailable(why)) if store.change_marker().await.is_err() => {
+                        return Err(StoreError::Unavailable(why));
+                    }
                     Err(refused) => {
                         done.refused += 1;
                         error!(target: &format!("connection/{id}"), error:% = refused, batch_failed_with:% = failure;
@@ -107,6 +104,7 @@ fn tell(services: &Arc<Services>, one: Forwarded, done: &mut Replayed) {
         }
         Tokens::Pair | Tokens::Grant => {
             done.written += 1;
+            services.journal.is_level(&one.id);
             note("the database lacked the latest tokens, they were written again");
         }
         Tokens::Current | Tokens::Superseded if one.deleted || one.paused => {

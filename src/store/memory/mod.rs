@@ -40,6 +40,8 @@ struct Inner {
     commits_to_fail: usize,
     answers_to_lose: usize,
     refused: HashSet<ConnectionId>,
+    unclear: HashSet<ConnectionId>,
+    claims: u64,
 }
 
 impl MemoryStore {
@@ -74,6 +76,11 @@ impl MemoryStore {
         self.inner().refused.insert(id);
     }
 
+    /// Whatever is written forward for this connection fails from now on, for a reason that nobody can name.
+    pub fn choke_on(&self, id: ConnectionId) {
+        self.inner().unclear.insert(id);
+    }
+
     /// What [`Store::keep_lock`] answers from now on; without it, ours.
     pub fn set_lock(&self, lock: Lock) {
         self.inner().state.lock = Some(lock);
@@ -88,6 +95,12 @@ impl MemoryStore {
     #[must_use]
     pub fn snapshot(&self) -> MemorySnapshot {
         MemorySnapshot(self.inner().state.clone())
+    }
+
+    /// How often somebody has asked for a claim.
+    #[must_use]
+    pub fn claims(&self) -> u64 {
+        self.inner().claims
     }
 
     /// Every gap opened so far.
@@ -170,6 +183,9 @@ impl Store for MemoryStore {
 
     async fn write_forward(&self, known: Vec<(ConnectionId, Known)>) -> Result<Vec<Forwarded>, StoreError> {
         let mut inner = self.available().await?;
+        if let Some((id, _)) = known.iter().find(|(id, _)| inner.unclear.contains(id)) {
+            return Err(StoreError::Unavailable(format!("something about {id}, says the test")));
+        }
         if let Some((id, _)) = known.iter().find(|(id, _)| inner.refused.contains(id)) {
             return Err(StoreError::Refused(format!("{id}, by the test")));
         }
@@ -182,7 +198,9 @@ impl Store for MemoryStore {
     }
 
     async fn claim(&self, request: ClaimRequest<'_>) -> Result<Option<Claimed>, StoreError> {
-        Ok(self.available().await?.state.claim(&request))
+        let mut inner = self.available().await?;
+        inner.claims += 1;
+        Ok(inner.state.claim(&request))
     }
 
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
