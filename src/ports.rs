@@ -49,11 +49,10 @@ impl Moment {
         by_wall.max(clock.boot().saturating_sub(self.boot))
     }
 
-    /// How long ago that was at least, by the clock that says younger: for what may be thrown away.
+    /// How long ago that was by the boot clock alone, which nobody sets: for what may be thrown away after a while.
     #[must_use]
-    pub fn age_at_least(&self, clock: &dyn Clock) -> Duration {
-        let by_wall = (clock.now() - self.wall).to_std().unwrap_or_default();
-        by_wall.min(clock.boot().saturating_sub(self.boot))
+    pub fn boot_age(&self, clock: &dyn Clock) -> Duration {
+        clock.boot().saturating_sub(self.boot)
     }
 }
 

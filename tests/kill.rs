@@ -46,7 +46,7 @@ fn what_a_killed_keeper_loses_lies_between_the_consumption_of_the_token_and_the_
     }
     victim.last_life();
     let (on_its_way, arrived) = victim.lost();
-    assert!(victim.rotations() >= connections as u64, "too little happened to prove anything");
+    assert!(victim.rotations() > 10 * kills as u64, "too little happened to prove anything");
     eprintln!(
         "kill: {kills} kills, seed {seed}: rotations {}, grants lost {}: answer on its way {on_its_way}, \
          answer arrived {arrived}",

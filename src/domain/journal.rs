@@ -127,6 +127,8 @@ pub struct KnownGrant {
 /// A deletion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deletion {
+    /// Of which grant.
+    pub grant_id: GrantId,
     /// When the deleted grant had been given.
     pub granted_at: DateTime<Utc>,
     /// When.
@@ -151,10 +153,10 @@ impl Journalled {
                 let known = self.0.entry(grant.id.clone()).or_default();
                 known.add_grant(KnownGrant::from_grant(*grant, head));
             }
-            Record::Deleted { id, granted_at, at, marker, .. } => {
+            Record::Deleted { id, grant_id, granted_at, at, marker } => {
                 let known = self.0.entry(id).or_default();
                 if known.deleted.is_none_or(|before| before.marker < marker) {
-                    known.deleted = Some(Deletion { granted_at, at, marker });
+                    known.deleted = Some(Deletion { grant_id, granted_at, at, marker });
                 }
             }
             Record::Paused { id, since, marker } => {

@@ -210,7 +210,7 @@ impl Task {
     async fn tidy(&mut self) {
         self.close_if_old();
         let clock = self.clock.clone();
-        let old = move |settled: Moment| settled.age_at_least(&*clock) >= KEEP;
+        let old = move |settled: Moment| settled.boot_age(&*clock) >= KEEP;
         let own = self.closed.extract_if(.., |own| own.unsettled == 0 && old(own.settled));
         let mut gone: Vec<_> =
             own.map(|own| Other { name: own.name, read: own.length, settled: Some(own.settled) }).collect();

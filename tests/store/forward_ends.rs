@@ -150,3 +150,19 @@ pub(crate) async fn a_pair_whose_refresh_token_nobody_knows_is_lost_and_changes_
     assert!(f.store.get(&ben.id).await.unwrap().is_none());
     assert_eq!(next_token(&*f.store, "anna").await, "r1");
 }
+
+/// Another keeper's journal, or a late pair, knows the deleted grant and not its deletion.
+pub(crate) async fn a_deletion_done_again_on_an_older_grant_keeps_the_deleted_one_out(f: Fixture) {
+    let old = given(&*f.store, grant("anna", "r1")).await;
+    let before = marker(&*f.store).await;
+    let (granted, new) = taken_back(grant("anna", "r2"), 5, at(60));
+    let gone = Connection { grant_id: new.grant_id, granted_at: at(60), ..old.clone() };
+    forward(&*f.store, [granted.clone(), deleted(&gone, before + 40)]).await;
+    assert!(f.store.get(&old.id).await.unwrap().is_none());
+
+    forward(&*f.store, [granted]).await;
+
+    assert!(f.store.get(&old.id).await.unwrap().is_none(), "the deleted grant came back");
+    let again = given(&*f.store, grant("anna", "r3")).await;
+    assert!(again.generation.0 > 5, "a generation was given twice: {:?}", again.generation);
+}

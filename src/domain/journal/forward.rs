@@ -55,7 +55,10 @@ impl Known {
         // Whoever is given back a whole grant is not deleted with it: that grant came after the deletion.
         let delete = tokens != Tokens::Grant
             && self.deleted.is_some_and(|deletion| {
-                row.is_some_and(|row| !row.deleted && row.granted_at <= deletion.granted_at)
+                row.is_some_and(|row| match row.deleted {
+                    false => row.granted_at <= deletion.granted_at,
+                    true => row.granted_at < deletion.granted_at, // an earlier deletion's
+                })
             });
         let pause = !delete
             && self.latest_pause().is_some_and(|(_, marker)| match row {
@@ -63,6 +66,13 @@ impl Known {
                 None => tokens == Tokens::Grant,
             });
         Forward { tokens, delete, pause }
+    }
+
+    /// How far the deleted grant had come, as far as that is known.
+    #[must_use]
+    pub fn deleted_generation(&self) -> Option<Generation> {
+        let deleted = self.deleted?.grant_id;
+        self.grant.as_ref().filter(|grant| grant.head.grant_id == deleted).map(|grant| grant.generation)
     }
 
     /// A deletion ends what was paused before it.

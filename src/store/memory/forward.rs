@@ -1,8 +1,8 @@
 //! Bringing rows that went back up to what a journal knows, in memory.
 
 use super::state::{State, fingerprint};
-use crate::domain::ids::ConnectionId;
-use crate::domain::journal::{Forward, Known, KnownGrant, Stored, Tokens};
+use crate::domain::ids::{ConnectionId, Generation};
+use crate::domain::journal::{Deletion, Forward, Known, KnownGrant, Stored, Tokens};
 use crate::ports::Forwarded;
 
 impl State {
@@ -27,8 +27,9 @@ impl State {
             }
             _ => {}
         }
-        if delete {
+        if let Some(deletion) = known.deleted.filter(|_| delete) {
             self.delete(id);
+            self.bury(id, deletion, known.deleted_generation());
         }
         if let Some((since, _)) = known.paused.filter(|_| pause) {
             self.set_pause(id, since);
@@ -42,6 +43,16 @@ impl State {
             paused: pause,
             revoke,
         })
+    }
+
+    /// See the databases' statement of that name.
+    fn bury(&mut self, id: &ConnectionId, deletion: Deletion, reached: Option<Generation>) {
+        let Some(row) = self.rows.get_mut(id) else { return };
+        if row.connection.granted_at < deletion.granted_at {
+            row.connection.grant_id = deletion.grant_id;
+            row.connection.granted_at = deletion.granted_at;
+            row.connection.generation = row.connection.generation.max(reached.unwrap_or(Generation(0)));
+        }
     }
 
     fn give_back(&mut self, id: &ConnectionId, known: &KnownGrant) {

@@ -7,7 +7,7 @@ use diesel_async::RunQueryDsl;
 
 use super::grants::{erase, lock_marker, set_marker, set_pause};
 use super::{Conn, commit_rows, write_grants};
-use crate::domain::journal::{Forward, Tokens};
+use crate::domain::journal::{Deletion, Forward, Tokens};
 use crate::store::forward::{Applied, Offer};
 use crate::store::row::StoredRow;
 use crate::store::schema::{connections::dsl as c, fingerprints::dsl as f};
@@ -43,6 +43,9 @@ pub(crate) async fn write_forward(db: &mut Conn, offers: Vec<Offer>) -> QueryRes
             }
             if delete && let Some(deletion) = offer.known.deleted {
                 erase(db, offer.id.clone(), micros(deletion.at), marker).await?;
+                let reached = offer.known.deleted_generation().map_or(0, |generation| generation.0);
+                let stored = rows.get(&offer.id).map_or(0, |row| row.generation);
+                bury(db, &offer.id, deletion, reached.max(stored)).await?;
             }
             let paused = offer.known.paused.filter(|_| pause).map(|(since, _)| (since, marker));
             applied.push(Applied { id: offer.id, forward, paused, is_new });
@@ -59,6 +62,20 @@ pub(crate) async fn write_forward(db: &mut Conn, offers: Vec<Offer>) -> QueryRes
         }
         Ok(applied)
     })
+}
+
+/// The tombstone is of the grant that was deleted, not of the older one that the row went back to: else the deleted grant
+/// would look newer than its own deletion, and come back.
+async fn bury(db: &mut Conn, id: &str, deletion: Deletion, generation: i64) -> QueryResult<usize> {
+    let granted_at = micros(deletion.granted_at);
+    diesel::update(c::connections.filter(c::id.eq(id).and(c::granted_at.lt(granted_at))))
+        .set((
+            c::grant_id.eq(deletion.grant_id.to_string()),
+            c::granted_at.eq(granted_at),
+            c::generation.eq(generation),
+        ))
+        .execute(db)
+        .await
 }
 
 async fn rows(db: &mut Conn, offers: &[Offer]) -> QueryResult<HashMap<String, StoredRow>> {
