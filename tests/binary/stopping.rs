@@ -65,6 +65,42 @@ fn a_stop_waits_for_the_refreshes_in_flight_and_keeps_them_all() {
 }
 
 #[test]
+fn a_stop_with_a_thousand_refreshes_in_flight_loses_none() {
+    const MANY: usize = 1000;
+    let mut place = Installation::new(7200);
+    place.set("REFRESH__MAX_CONCURRENT", &MANY.to_string());
+    let named = |what: &str| (0..MANY).map(|n| format!("{what}-{n}")).collect::<Vec<_>>();
+    let connect = |names: &[String]| {
+        place.connect_expired(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    };
+    let mut keeper = place.started();
+    // Slow start: so many at once as there were successes.
+    connect(&named("first"));
+    until("the slow start's end", DEADLINE, || {
+        (place.simulator.counters().rotations >= MANY as u64).then_some(())
+    });
+    place.simulator.fault(Fault::always(Endpoint::Token, FaultKind::Hold)).unwrap();
+    connect(&named("second"));
+    until("all in flight", DEADLINE, || (place.simulator.held() >= MANY).then_some(()));
+
+    keeper.terminate();
+    keeper.wait_for(&["stopping, no new work", "in_flight=1000"]);
+    assert!(keeper.is_running(), "it waits:\n{}", keeper.said());
+    place.simulator.clear_faults();
+    place.simulator.release();
+
+    let (code, said) = keeper.ended();
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("stopped unfinished=0"), "{said}");
+    let all = place.run(&["status", "--json"]).fine().out;
+    let all: serde_json::Value = serde_json::from_str(&all).unwrap();
+    let all = all["connections"].as_array().unwrap();
+    assert_eq!(all.len(), 2 * MANY);
+    assert!(all.iter().all(|one| one["generation"] == 2 && one["status"] == "active"), "{all:?}");
+    place.assert_nothing_reused();
+}
+
+#[test]
 fn an_idle_keeper_stops_at_once_with_0_on_either_signal() {
     for signal in [rustix::process::Signal::TERM, rustix::process::Signal::INT] {
         let place = Installation::new(7200);
