@@ -288,6 +288,9 @@ pub trait Store: Send + Sync {
     /// to tell.
     async fn write_forward(&self, known: Vec<(ConnectionId, Known)>) -> Result<Vec<Forwarded>, StoreError>;
 
+    /// How far the database has come: the sum of all generations, also of deleted connections. It only grows, unless the
+    /// database goes back.
+    async fn reached(&self) -> Result<i64, StoreError>;
     /// Says that this keeper's journal holds nothing any more that the database lacks: its claims can be taken over
     /// without waiting for it.
     async fn note_replayed(&self) -> Result<(), StoreError>;

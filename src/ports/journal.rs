@@ -37,6 +37,16 @@ pub trait Journal: Send + Sync {
     async fn known(&self) -> Result<Journalled, JournalError>;
     /// What [`Journal::known`] said last is in the database.
     async fn settle_known(&self);
+    /// How far the database had come, as [`Journal::note_reached`] noted it last.
+    ///
+    /// # Errors
+    /// Where that cannot be read.
+    async fn reached(&self) -> Result<Option<i64>, JournalError>;
+    /// Notes how far the database has come, for the next start.
+    ///
+    /// # Errors
+    /// Where the disk does not take it.
+    async fn note_reached(&self, count: i64) -> Result<(), JournalError>;
     /// Removes what may go.
     async fn tidy(&self);
 }

@@ -1,10 +1,10 @@
 //! The use of the rotation journal: when it is written, and what is said when it cannot be.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use log::{error, info};
+use log::{debug, error, info, warn};
 
 use crate::domain::ids::ConnectionId;
 use crate::domain::journal::{Known, Record};
@@ -18,6 +18,13 @@ pub struct Journalling {
     broken: AtomicBool,
     replays: AtomicU64,
     wanted: AtomicBool,
+    /// How far the database has come, as far as this process knows; negative: nothing is known.
+    reached: AtomicI64,
+    noted: AtomicI64,
+    /// The database went back, and not everything could be written again.
+    went_back: AtomicBool,
+    /// Whose tokens may be used up since.
+    doubted: Mutex<HashSet<ConnectionId>>,
     /// Pairs that were left to the next start.
     left: AtomicUsize,
     /// What the database refused at a replay: the only living pairs of their connections.
@@ -54,6 +61,10 @@ impl Journalling {
             broken: AtomicBool::new(false),
             replays: AtomicU64::new(0),
             wanted: AtomicBool::new(true), // on start
+            reached: AtomicI64::new(-1),
+            noted: AtomicI64::new(-1),
+            went_back: AtomicBool::new(false),
+            doubted: Mutex::default(),
             left: AtomicUsize::new(0),
             unwritten: Mutex::default(),
             behind: Mutex::default(),
@@ -109,6 +120,57 @@ impl Journalling {
     #[must_use]
     pub fn left(&self) -> usize {
         self.left.load(Ordering::Relaxed)
+    }
+
+    /// The database has one more generation.
+    pub fn committed(&self, id: &ConnectionId) {
+        self.reached.fetch_add(1, Ordering::Relaxed);
+        let mut doubted = lock(&self.doubted);
+        if !doubted.is_empty() {
+            doubted.remove(id);
+        }
+    }
+
+    /// The database went back: these connections' tokens may be used up.
+    pub fn doubt(&self, ids: impl Iterator<Item = ConnectionId>) {
+        lock(&self.doubted).extend(ids);
+    }
+
+    /// Whether a connection's token may be used up since the database went back.
+    #[must_use]
+    pub fn is_doubted(&self, id: &ConnectionId) -> bool {
+        lock(&self.doubted).contains(id)
+    }
+
+    /// Compares how far the database has come with how far it had come: by memory, and by the note of the time before.
+    pub async fn compare(&self, now: i64) {
+        let noted = self.journal.reached().await.unwrap_or_else(|failure| {
+            warn!(target: "journal", error:% = failure; "how far the database had come cannot be read");
+            None
+        });
+        let before = self.reached.swap(now, Ordering::Relaxed).max(noted.unwrap_or(-1));
+        if now < before {
+            self.went_back.store(true, Ordering::Relaxed);
+            error!(target: "journal", generations = before - now;
+                "the database went back, and what it lacks is not in the journal: connections are tried one at a time");
+            self.noted.store(-1, Ordering::Relaxed);
+        }
+    }
+
+    /// Notes how far the database has come, where that has changed.
+    pub async fn note_reached(&self) {
+        let reached = self.reached.load(Ordering::Relaxed);
+        if self.noted.swap(reached, Ordering::Relaxed) != reached
+            && let Err(failure) = self.journal.note_reached(reached).await
+        {
+            self.noted.store(-1, Ordering::Relaxed);
+            debug!(target: "journal", error:% = failure; "how far the database has come could not be noted");
+        }
+    }
+
+    /// Whether the database went back since this was last called.
+    pub fn take_went_back(&self) -> bool {
+        self.went_back.swap(false, Ordering::Relaxed)
     }
 
     /// Whether the latest attempt to write it failed.

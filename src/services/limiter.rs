@@ -11,6 +11,9 @@ use crate::domain::slow_start::SlowStart;
 use crate::domain::token_budget::TokenBudget;
 use crate::registry::lock;
 
+/// So many in a row that went well end the care after the database went back.
+pub const PROVEN: u32 = 20;
+
 /// Shared by all rotations of the process.
 #[derive(Debug)]
 pub struct Limiter {
@@ -23,6 +26,8 @@ struct State {
     under_way: usize,
     held: bool,
     gated: bool,
+    /// One at a time, until so many more have gone well in a row.
+    careful: u32,
     /// The next one is let through although a fault holds all.
     one_more: bool,
     closed: bool,
@@ -48,6 +53,7 @@ impl Limiter {
                 under_way: 0,
                 held: false,
                 gated: false,
+                careful: 0,
                 one_more: false,
                 closed: false,
                 waiting: BTreeMap::new(),
@@ -80,8 +86,7 @@ impl Limiter {
             let next = {
                 let mut state = lock(&self.state);
                 let held = state.held && !state.one_more;
-                let free =
-                    !held && !state.gated && (state.one_more || state.under_way < state.slow_start.allowed());
+                let free = !held && !state.gated && (state.one_more || state.under_way < state.allowed());
                 let Some((_, next)) = free.then(|| state.waiting.pop_first()).flatten() else { return };
                 state.one_more = false;
                 state.under_way += 1;
@@ -114,7 +119,11 @@ impl Limiter {
 
     /// One exchange went well: more may be under way.
     pub fn succeeded(self: &Arc<Self>) {
-        lock(&self.state).slow_start.succeeded();
+        {
+            let mut state = lock(&self.state);
+            state.slow_start.succeeded();
+            state.careful = state.careful.saturating_sub(1);
+        }
         self.admit();
     }
 
@@ -130,6 +139,26 @@ impl Limiter {
     pub fn resume(self: &Arc<Self>) {
         lock(&self.state).held = false;
         self.admit();
+    }
+
+    /// One exchange at a time from now on, until [`PROVEN`] in a row have gone well: the database went back, and many tokens
+    /// may be used up.
+    pub fn be_careful(&self) {
+        lock(&self.state).careful = PROVEN;
+    }
+
+    /// One was refused while care is taken.
+    pub fn refused(&self) {
+        let mut state = lock(&self.state);
+        if state.careful > 0 {
+            state.careful = PROVEN;
+        }
+    }
+
+    /// Whether it is one at a time.
+    #[must_use]
+    pub fn is_careful(&self) -> bool {
+        lock(&self.state).careful > 0
     }
 
     /// Whether this keeper may exchange at all: not before the keeper lock is held, and for long enough.
@@ -164,6 +193,12 @@ impl Limiter {
             Some(budget) => budget.take(now),
             None => state.budgets.entry(user.into()).or_default().take(now),
         }
+    }
+}
+
+impl State {
+    fn allowed(&self) -> usize {
+        if self.careful > 0 { 1 } else { self.slow_start.allowed() }
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use tokio::runtime::Handle;
+use tokio::task::spawn_blocking;
 
 use super::record::{decode, encode};
 use super::{Home, Spool, Visit};
@@ -26,6 +27,7 @@ pub struct Place {
 /// A [`Journal`] in files.
 pub struct JournalFile {
     spool: Spool,
+    home: Home,
     seals: Seals,
 }
 
@@ -50,8 +52,8 @@ impl JournalFile {
         let home = Home { directory: place.directory, kind: KIND, database: place.database };
         let checking = seals.clone();
         let visit: Visit = Box::new(move |record| checking.open(&record).map(drop));
-        let spool = Spool::open(home, clock, handle, visit).await?;
-        Ok(Self { spool, seals })
+        let spool = Spool::open(home.clone(), clock, handle, visit).await?;
+        Ok(Self { spool, home, seals })
     }
 }
 
@@ -83,9 +85,25 @@ impl Journal for JournalFile {
         self.spool.settle_read().await;
     }
 
+    async fn reached(&self) -> Result<Option<i64>, JournalError> {
+        let home = self.home.clone();
+        let read = spawn_blocking(move || home.reached()).await;
+        read.map_err(|error| unwritable(&error))?.map_err(|error| unwritable(&error))
+    }
+
+    async fn note_reached(&self, count: i64) -> Result<(), JournalError> {
+        let home = self.home.clone();
+        let noted = spawn_blocking(move || home.note_reached(count)).await;
+        noted.map_err(|error| unwritable(&error))?.map_err(|error| unwritable(&error))
+    }
+
     async fn tidy(&self) {
         self.spool.tidy().await;
     }
+}
+
+fn unwritable(error: &dyn std::fmt::Display) -> JournalError {
+    JournalError::Unwritable(error.to_string())
 }
 
 impl Seals {

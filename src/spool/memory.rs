@@ -18,6 +18,7 @@ struct Inner {
     records: Vec<Record>,
     full: bool,
     unreadable: bool,
+    reached: Option<i64>,
 }
 
 impl MemoryJournal {
@@ -30,6 +31,11 @@ impl MemoryJournal {
     /// With `true` nothing can be written, as on a full disk.
     pub fn set_full(&self, full: bool) {
         self.inner().full = full;
+    }
+
+    /// All records are gone, as after their time.
+    pub fn forget(&self) {
+        self.inner().records.clear();
     }
 
     /// With `true` what is there cannot be read, as on a failing disk.
@@ -80,6 +86,15 @@ impl Journal for MemoryJournal {
     }
 
     async fn settle_known(&self) {}
+
+    async fn reached(&self) -> Result<Option<i64>, JournalError> {
+        Ok(self.inner().reached)
+    }
+
+    async fn note_reached(&self, count: i64) -> Result<(), JournalError> {
+        self.inner().reached = Some(count);
+        Ok(())
+    }
 
     async fn tidy(&self) {}
 }

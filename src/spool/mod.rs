@@ -6,6 +6,7 @@
 mod files;
 mod journal;
 mod memory;
+mod reached;
 mod record;
 mod segment;
 mod task;

@@ -154,6 +154,10 @@ impl Store for SqlStore {
         .await
     }
 
+    async fn reached(&self) -> Result<i64, StoreError> {
+        self.run(|database, _| async move { Ok(ask!(database.db, read, connections::reached())?) }).await
+    }
+
     async fn note_replayed(&self) -> Result<(), StoreError> {
         self.run(|database, _| async move { Ok(database.note_replayed().await?) }).await
     }

@@ -350,3 +350,51 @@ fn a_disk_that_was_full_takes_the_pair_when_it_has_room_again() {
         lives_on(&next).await;
     });
 }
+
+/// A backup was restored while the keeper was off, and its journal holds nothing any more.
+#[test]
+fn after_a_restore_that_nobody_can_mend_connections_are_tried_one_at_a_time_and_called_lost_not_revoked() {
+    virtual_time(LIFETIME, async |mut world| {
+        for n in 0..10 {
+            world.connect(&format!("spent-{n}")).await;
+            let name = format!("fresh-{n}");
+            let grant = world.offer(&name, &name, -3 * LIFETIME);
+            world.put(grant).await;
+        }
+        world.start();
+        world.pass(1).await;
+        let before = world.store.snapshot();
+        world.pass(LIFETIME as u64).await;
+
+        let mut next = world.stopped().await;
+        next.store.restore(&before);
+        next.journal.forget();
+        next.start();
+        next.pass(2).await;
+        assert!(next.services.limiter.is_careful());
+        for _ in 0..16 * LIFETIME {
+            next.pass(1).await;
+            assert!(next.services.limiter.under_way() <= 1 || !next.services.limiter.is_careful());
+        }
+        for n in 0..10 {
+            let reason = next.cell(&format!("spent-{n}")).status().reason;
+            assert_eq!(reason.as_deref(), Some("rotation_lost"), "spent-{n}");
+            assert_eq!(next.status(&format!("fresh-{n}")), Status::Active, "fresh-{n}");
+        }
+        assert!(!next.services.limiter.is_careful(), "it ends");
+    });
+}
+
+#[test]
+fn an_ordinary_start_takes_nothing_for_a_database_that_went_back() {
+    virtual_time(LIFETIME, async |mut world| {
+        world.connect("anna").await;
+        world.start();
+        world.pass(LIFETIME as u64 * 3).await;
+        let mut next = world.stopped().await;
+        next.start();
+        next.pass(5).await;
+        assert!(!next.services.limiter.is_careful());
+        lives_on(&next).await;
+    });
+}

@@ -97,6 +97,10 @@ impl Supervisor {
         self.say_unreadable(page.unreadable);
         if last {
             let again = self.found.is_some();
+            if services.journal.take_went_back() {
+                services.journal.doubt(registry.cells().iter().map(|cell| cell.id().clone()));
+                services.limiter.be_careful();
+            }
             self.forget_gone();
             self.phase = Phase::Working;
             self.shared.started.store(true, Ordering::Relaxed);

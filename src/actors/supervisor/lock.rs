@@ -30,8 +30,13 @@ async fn keep(services: &Arc<Services>) -> Result<Kept, StoreError> {
     let done = async {
         if replayed {
             replay(services).await?;
+            journal.compare(services.adapters.store.reached().await?).await;
         }
-        services.adapters.store.keep_lock().await
+        let lock = services.adapters.store.keep_lock().await?;
+        if matches!(lock, Lock::Ours { .. }) {
+            journal.note_reached().await;
+        }
+        Ok(lock)
     };
     match done.await {
         Ok(lock) => Ok(Kept { lock, replayed }),

@@ -135,7 +135,7 @@ impl Rotation {
             services.timeline.note(self.id(), Kind::OddAnswer, text, json!({ "owner": owner }));
         }
         match kept {
-            Kept::Committed => {}
+            Kept::Committed => services.journal.committed(self.id()),
             Kept::Journalled => {
                 services.journal.leave();
                 info!(target: &self.target(), generation = commit.generation.0;

@@ -34,6 +34,7 @@ const WITHHELD: Duration = Duration::from_secs(15);
 pub(super) async fn refused(rotation: &Rotation, held: Held, confirming: bool) -> Ended {
     let services = &rotation.services;
     services.system.answered();
+    services.limiter.refused();
     if rotation.why == Why::Witness {
         // It speaks for somebody else; about itself it is asked again.
         services.system.note_refusal(rotation.id());
@@ -46,7 +47,9 @@ pub(super) async fn refused(rotation: &Rotation, held: Held, confirming: bool) -
         return claim::release(rotation, &held, Consumed::No, WITHHELD).await;
     }
     let first = rotation.cell.read(|c| c.granted_generation == held.generation);
-    let reason = Refusal::classify(held.unknown_since.is_some(), first);
+    // After the database went back it is we who may have sent a token that was used up.
+    let doubtful = held.unknown_since.is_some() || services.journal.is_doubted(rotation.id());
+    let reason = Refusal::classify(doubtful, first);
     let guard = (held.grant_id, held.generation);
     match end(rotation, guard, guard, reason).await {
         Some(true) => Ended::Refused,

@@ -193,6 +193,10 @@ impl Store for MemoryStore {
         Ok(known.filter_map(|(id, known)| inner.state.write_forward(&id, &known)).collect())
     }
 
+    async fn reached(&self) -> Result<i64, StoreError> {
+        Ok(self.available().await?.state.reached())
+    }
+
     async fn note_replayed(&self) -> Result<(), StoreError> {
         self.available().await.map(drop)
     }

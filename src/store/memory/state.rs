@@ -121,6 +121,10 @@ impl State {
         self.rows.insert(row.connection.id.clone(), row);
     }
 
+    pub(super) fn reached(&self) -> i64 {
+        self.rows.values().map(|row| row.connection.generation.0).sum()
+    }
+
     pub(super) fn delete(&mut self, id: &ConnectionId) -> Option<Deleted> {
         let row = self.rows.get_mut(id).filter(|row| !row.deleted)?;
         self.marker += 1;

@@ -87,3 +87,9 @@ pub(crate) async fn set_quarantine(
         .execute(db)
         .await
 }
+
+/// The sum of all generations; over `BIGINT` PostgreSQL sums up in `NUMERIC`.
+pub(crate) async fn reached(db: &mut Conn) -> QueryResult<i64> {
+    let sum = diesel::dsl::sql::<diesel::sql_types::BigInt>("CAST(coalesce(sum(generation), 0) AS BIGINT)");
+    c::connections.select(sum).first(db).await
+}
