@@ -92,10 +92,10 @@ impl Simulation {
                     self.outside.calendly.ledger().end(grant, End::Revoked, now);
                 }
             }
-            Fault::Sabotage { of } => {
+            Fault::Sabotage { of, how } => {
                 let grant = self.people.get(&of).and_then(|person| person.grant);
                 if let Some((grant, _)) = grant {
-                    self.outside.calendly.ledger().take_back(grant);
+                    self.outside.calendly.sabotage(of, grant, how);
                 }
             }
             Fault::Webhook { of, is } => {
@@ -164,6 +164,7 @@ impl Simulation {
 
     fn may_be_refreshed(&self, person: &super::people::Person) -> bool {
         let ledger = self.outside.calendly.ledger();
-        !person.paused && person.grant.is_some_and(|(grant, _)| ledger.grants[grant as usize].gone().is_none())
+        !person.paused
+            && person.grant.is_some_and(|(grant, _)| ledger.grants[grant as usize].gone().is_none())
     }
 }

@@ -122,9 +122,7 @@ impl Calendly {
             Some(Trouble::FailsAfter) => {
                 Reply { after: soon, outcome: Outcome::Unknown(Doubt::Status(502)), gave }
             }
-            Some(Trouble::ResetAfter) => {
-                Reply { after: soon, outcome: Outcome::Unknown(Doubt::Lost), gave }
-            }
+            Some(Trouble::ResetAfter) => Reply { after: soon, outcome: Outcome::Unknown(Doubt::Lost), gave },
             Some(Trouble::UnreadableAfter) => {
                 Reply { after: soon, outcome: Outcome::Unknown(Doubt::Unreadable), gave }
             }

@@ -11,9 +11,9 @@ const DAY: u64 = 24 * 3600;
 /// Nothing happens at the end, so that all must be well then.
 pub(crate) const QUIET: u64 = 3600;
 /// Things that happen to one connection, a day and connection.
-const OWN_A_DAY: f64 = 0.4;
+const OWN_A_DAY: f64 = 0.6;
 /// Things that happen to all, a day.
-const COMMON_A_DAY: f64 = 6.0;
+const COMMON_A_DAY: f64 = 10.0;
 
 /// The plan that belongs to a seed.
 pub(crate) fn draw(seed: u64, connections: u32, days: u64) -> Plan {

@@ -99,16 +99,26 @@ impl Watch<'_> {
                     return Some(("P2", format!("the keeper itself ended its living grant at {}", Time(at))));
                 }
                 (_, None, Some(at)) => {
-                    let what = format!("its answer was lost at {}, and the reason says {}", Time(at), reason.as_str());
+                    let what = format!(
+                        "its answer was lost at {}, and the reason says {}",
+                        Time(at),
+                        reason.as_str()
+                    );
                     return Some(("P6", what));
                 }
                 (_, None, None) => {
-                    return Some(("P6", format!("it is given up ({}) although its grant lives", reason.as_str())));
+                    return Some((
+                        "P6",
+                        format!("it is given up ({}) although its grant lives", reason.as_str()),
+                    ));
                 }
             }
         }
         if self.calm(person.acted, now, SEEN) && (status.status == Status::Paused) != person.paused {
-            return Some(("P6", format!("paused={} was asked for, its status is {:?}", person.paused, status.status)));
+            return Some((
+                "P6",
+                format!("paused={} was asked for, its status is {:?}", person.paused, status.status),
+            ));
         }
         let own = person.acted.max(person.crashed).max(ledger.users[of as usize].troubled);
         if person.paused || status.status == Status::Quarantined || !self.calm(own, now, MENDED) {
@@ -122,7 +132,9 @@ impl Watch<'_> {
             None => self.of_webhook(ledger, of, person, own, now),
             Some(at) if now.saturating_sub(at) > LIFETIME + MENDED => {
                 let told = status.status == Status::ReauthorizationRequired;
-                (!told).then(|| ("P6", format!("its grant is gone since {}, its status is {:?}", Time(at), status.status)))
+                (!told).then(|| {
+                    ("P6", format!("its grant is gone since {}, its status is {:?}", Time(at), status.status))
+                })
             }
             Some(_) => None,
         }

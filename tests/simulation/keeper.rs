@@ -84,7 +84,7 @@ impl Life {
                 backoff: Backoff { min: second, max: 60 * second },
             },
             status_every: 3600 * second,
-            poll_every: 2 * second,
+            poll_every: 5 * second,
         };
         let keeper = actors::start(services.clone(), settings, Arbiters::current());
         Self { services, keeper }

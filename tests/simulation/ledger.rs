@@ -123,13 +123,6 @@ impl Ledger {
         self.grants[grant as usize].ended.get_or_insert((how, at));
     }
 
-    /// Uses the newest pair up behind everybody's back.
-    pub(crate) fn take_back(&mut self, grant: u32) {
-        let latest = self.grants[grant as usize].latest;
-        let pair = &mut self.pairs[latest as usize];
-        pair.spent.get_or_insert((Answer::Lost, u32::MAX, Duration::ZERO));
-    }
-
     /// Which grant a token is of.
     pub(crate) fn grant_of(&self, pair: u32) -> Option<u32> {
         self.pairs.get(pair as usize).map(|pair| pair.grant)
@@ -214,21 +207,114 @@ impl Ledger {
         }
     }
 
+    /// Uses the newest pair up without anybody having presented it; answers the new one.
+    pub(crate) fn use_up_unseen(&mut self, grant: u32, at: Duration) -> u32 {
+        let latest = self.grants[grant as usize].latest;
+        match self.present(latest, at) {
+            Presented::Pair(next) => next,
+            Presented::Refused => latest,
+        }
+    }
+
+    /// Ends the newest access token now.
+    pub(crate) fn end_early(&mut self, grant: u32, at: Duration) {
+        let latest = self.grants[grant as usize].latest;
+        self.pairs[latest as usize].expires = at;
+    }
+
     /// The request has ended for whoever sent it: with the whole answer, or without it.
     pub(crate) fn ends(&mut self, presented: u32, gave: Option<u32>, arrived: bool, at: Duration) {
         self.in_flight -= 1;
-        let Some(pair) = self.pairs.get_mut(presented as usize) else { return };
-        let grant = &mut self.grants[pair.grant as usize];
-        self.users[grant.user as usize].in_flight = false;
-        let Some(gave) = gave else { return };
+        if let Some(grant) = self.grant_of(presented) {
+            let user = self.grants[grant as usize].user;
+            self.users[user as usize].in_flight = false;
+        }
+        match gave {
+            Some(next) if arrived => self.hand_out(presented, next, at),
+            Some(next) => self.lose(presented, next, at),
+            None => {}
+        }
+    }
+
+    /// The answer with a new pair has arrived whole.
+    pub(crate) fn hand_out(&mut self, presented: u32, next: u32, at: Duration) {
+        let pair = &mut self.pairs[presented as usize];
         let then = pair.spent.map_or(at, |(_, _, then)| then);
-        let answer = if arrived { Answer::Arrived } else { Answer::Lost };
-        pair.spent = Some((answer, gave, then));
-        if arrived {
-            grant.arrived = gave;
-            grant.lost = None;
-        } else {
-            grant.lost = Some(at);
+        pair.spent = Some((Answer::Arrived, next, then));
+        let grant = &mut self.grants[pair.grant as usize];
+        grant.arrived = next;
+        grant.lost = None;
+    }
+
+    fn lose(&mut self, presented: u32, next: u32, at: Duration) {
+        let pair = &mut self.pairs[presented as usize];
+        let then = pair.spent.map_or(at, |(_, _, then)| then);
+        pair.spent = Some((Answer::Lost, next, then));
+        self.grants[pair.grant as usize].lost = Some(at);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn second(number: u64) -> Duration {
+        Duration::from_secs(number)
+    }
+
+    fn ledger() -> Ledger {
+        let mut ledger = Ledger::new(2, false, second(7200));
+        ledger.grant(0, second(7200));
+        ledger.grant(1, second(7200));
+        ledger
+    }
+
+    fn promise(ledger: &Ledger) -> Option<&'static str> {
+        ledger.violation.as_ref().map(|violation| violation.promise)
+    }
+
+    #[test]
+    fn the_ninth_request_of_a_user_within_a_minute_is_one_too_many() {
+        let mut ledger = ledger();
+        for n in 0..9 {
+            assert_eq!(promise(&ledger), None);
+            ledger.comes_in(0, second(7 * n), 4, 40);
+            ledger.ends(0, None, false, second(7 * n + 1));
+        }
+        assert_eq!(promise(&ledger), Some("P8"));
+    }
+
+    #[test]
+    fn more_at_once_than_are_allowed_and_a_herd_are_noticed() {
+        let mut at_once = ledger();
+        at_once.comes_in(0, second(1), 1, 40);
+        at_once.comes_in(1, second(1), 1, 40);
+        assert_eq!(promise(&at_once), Some("P8"));
+        let mut herd = ledger();
+        for pair in [0, 1, 0] {
+            herd.comes_in(pair, second(1), 4, 2);
+            herd.ends(pair, None, false, second(1));
+        }
+        assert_eq!(promise(&herd), Some("P8"));
+    }
+
+    #[test]
+    fn two_exchanges_of_one_connection_at_once_are_noticed() {
+        let mut ledger = ledger();
+        ledger.comes_in(0, second(1), 4, 40);
+        ledger.comes_in(0, second(2), 4, 40);
+        assert_eq!(promise(&ledger), Some("P1"));
+    }
+
+    #[test]
+    fn a_token_whose_answer_was_lost_may_be_presented_again_and_one_whose_answer_arrived_may_not() {
+        for (arrived, broken) in [(false, None), (true, Some("P1"))] {
+            let mut ledger = ledger();
+            ledger.comes_in(0, second(1), 4, 40);
+            let Presented::Pair(next) = ledger.present(0, second(1)) else { panic!("a living token") };
+            ledger.ends(0, Some(next), arrived, second(2));
+            ledger.comes_in(0, second(3), 4, 40);
+            assert_eq!(promise(&ledger), broken);
         }
     }
 }

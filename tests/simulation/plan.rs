@@ -86,34 +86,90 @@ pub(crate) enum Top {
     Webhook,
 }
 
+/// What nobody promised to bear.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sabotage {
+    /// The newest refresh token is used up behind everybody's back.
+    TakesBack,
+    /// The newest access token ends before its time.
+    EndsEarly,
+    /// The subscription goes, and nobody notes that something happened to it.
+    Unsubscribes,
+    /// Another pair is issued and said to have arrived.
+    Withholds,
+}
+
 /// One thing that happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// The next token request.
-    Token { of: u32, meets: Trouble },
+    Token {
+        of: u32,
+        meets: Trouble,
+    },
     /// The next call of the API.
-    Api { of: u32, meets: ApiTrouble },
-    Revoked { of: u32 },
-    Webhook { of: u32, is: Hook },
-    User { of: u32, does: Act },
+    Api {
+        of: u32,
+        meets: ApiTrouble,
+    },
+    Revoked {
+        of: u32,
+    },
+    Webhook {
+        of: u32,
+        is: Hook,
+    },
+    User {
+        of: u32,
+        does: Act,
+    },
     /// So many times, 4 s apart: six are a quarantine.
-    Actor { of: u32, fails: Crash, times: u8 },
-    Top { which: Top, fails: Crash },
-    Calendly { is: Weather, seconds: u64 },
-    DatabaseAway { seconds: u64 },
-    DatabaseHangs { seconds: u64 },
+    Actor {
+        of: u32,
+        fails: Crash,
+        times: u8,
+    },
+    Top {
+        which: Top,
+        fails: Crash,
+    },
+    Calendly {
+        is: Weather,
+        seconds: u64,
+    },
+    DatabaseAway {
+        seconds: u64,
+    },
+    DatabaseHangs {
+        seconds: u64,
+    },
     /// After so long the database goes away and comes back as it is now.
-    DatabaseGoesBack { after: u64, away: u64 },
-    CommitsFail { times: usize },
-    CommitAnswersLost { times: usize },
-    JournalFull { seconds: u64 },
+    DatabaseGoesBack {
+        after: u64,
+        away: u64,
+    },
+    CommitsFail {
+        times: usize,
+    },
+    CommitAnswersLost {
+        times: usize,
+    },
+    JournalFull {
+        seconds: u64,
+    },
     /// SIGTERM, and started again after a while.
-    Stopped { seconds: u64 },
+    Stopped {
+        seconds: u64,
+    },
     /// SIGKILL.
-    Killed { seconds: u64 },
-    /// Not a fault of the world but of the simulated Calendly: it takes back a pair that it gave. Shows that the
-    /// invariants can fail.
-    Sabotage { of: u32 },
+    Killed {
+        seconds: u64,
+    },
+    /// No fault of the world, but of what stands for it: shows that the invariants can fail. Never drawn.
+    Sabotage {
+        of: u32,
+        how: Sabotage,
+    },
 }
 
 impl Fault {
@@ -126,7 +182,7 @@ impl Fault {
             | Self::Webhook { of, .. }
             | Self::User { of, .. }
             | Self::Actor { of, .. }
-            | Self::Sabotage { of } => Some(of),
+            | Self::Sabotage { of, .. } => Some(of),
             _ => None,
         }
     }

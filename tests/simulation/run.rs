@@ -27,7 +27,7 @@ const STEP: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(crate) struct Report {
     pub(crate) violation: Option<Violation>,
-    pub(crate) lasted: Duration,
+
     /// Token requests and calls of the API.
     pub(crate) requests: u64,
     pub(crate) calls: u64,
@@ -108,8 +108,9 @@ impl Simulation {
     /// One life of the keeper and the time until the next; true where the simulation is over.
     fn live(&mut self) -> bool {
         self.lives += 1;
-        let runtime =
-            || tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        let runtime = || {
+            tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
+        };
         let death = System::with_tokio_rt(runtime).block_on(async {
             self.outside.clock.run();
             let life = Life::begin(&self.outside, self.seed.wrapping_add(self.lives));
@@ -167,11 +168,11 @@ impl Simulation {
                     return death;
                 }
             }
-            if now >= step || now >= self.ends {
+            self.found = self.found.take().or_else(|| self.outside.calendly.ledger().violation.clone());
+            if self.found.is_none() && (now >= step || now >= self.ends) {
                 self.step(life).await;
                 self.found = self.found.take().or_else(|| self.watch().look(life));
             }
-            self.found = self.found.take().or_else(|| self.outside.calendly.ledger().violation.clone());
             if self.found.is_some() {
                 return Death::Over;
             }
@@ -234,7 +235,7 @@ impl Simulation {
         let ledger = self.outside.calendly.ledger();
         Report {
             violation: self.found,
-            lasted: self.outside.clock.now(),
+
             requests: ledger.requests,
             calls: ledger.calls,
             grants: ledger.grants.len(),

@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use calendly_keeper::domain::subscription::{Found, Owner, State};
-use calendly_keeper::ports::{
-    ApiError, ApiErrorClass, Caller, Me, NewSubscription, Subscriptions,
-};
+use calendly_keeper::ports::{ApiError, ApiErrorClass, Caller, Me, NewSubscription, Subscriptions};
 use calendly_keeper::runtime::sleep;
 
 use super::calendly::{Calendly, ORGANIZATION, failed, number, user_uri};
@@ -85,7 +83,9 @@ impl Calendly {
                 Hook::Drifted => drop(first.events.pop_first()),
                 Hook::Duplicated => {}
             }
-            subscriptions.first().map(|first| format!("{}?v=77", first.callback_url.split('?').next().unwrap_or("")))
+            subscriptions
+                .first()
+                .map(|first| format!("{}?v=77", first.callback_url.split('?').next().unwrap_or("")))
         };
         if let Some(url) = duplicate.filter(|_| how == Hook::Duplicated) {
             self.subscribe(user, &url, &EVENTS);
