@@ -19,6 +19,7 @@ struct Inner {
     full: bool,
     unreadable: bool,
     reached: Option<i64>,
+    tidied: usize,
 }
 
 impl MemoryJournal {
@@ -47,6 +48,12 @@ impl MemoryJournal {
     #[must_use]
     pub fn len(&self) -> usize {
         self.inner().records.len()
+    }
+
+    /// How often it was told to remove what may go.
+    #[must_use]
+    pub fn tidied(&self) -> usize {
+        self.inner().tidied
     }
 
     /// Whether there are none.
@@ -96,7 +103,9 @@ impl Journal for MemoryJournal {
         Ok(())
     }
 
-    async fn tidy(&self) {}
+    async fn tidy(&self) {
+        self.inner().tidied += 1;
+    }
 }
 
 impl std::fmt::Debug for MemoryJournal {

@@ -125,6 +125,26 @@ fn a_database_that_was_restored_while_the_keeper_was_off_gets_the_pairs_again() 
     });
 }
 
+/// Records go ten minutes after their commit. Those of the minutes before an outage are needed at its end, however late
+/// that comes: only then is it known whether the database has them.
+#[test]
+fn nothing_is_removed_from_the_journal_while_the_database_is_away() {
+    virtual_time(LIFETIME, async |mut world| {
+        world.connect("anna").await;
+        world.start();
+        world.pass(60).await;
+        world.store.set_available(false);
+        world.pass(5).await;
+        let before = world.journal.tidied();
+        assert!(before > 0);
+        world.pass(1200).await;
+        assert_eq!(world.journal.tidied(), before);
+        world.store.set_available(true);
+        world.pass(60).await;
+        assert!(world.journal.tidied() > before);
+    });
+}
+
 /// Between grants the later one wins, whatever the database came back with.
 #[test]
 fn a_failover_takes_back_neither_a_new_grant_nor_a_deletion_nor_a_pause() {

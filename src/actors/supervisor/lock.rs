@@ -39,7 +39,11 @@ async fn keep(services: &Arc<Services>) -> Result<Kept, StoreError> {
         Ok(lock)
     };
     match done.await {
-        Ok(lock) => Ok(Kept { lock, replayed }),
+        Ok(lock) => {
+            // Only now: while the database is away, what was committed long ago may yet turn out to be lost.
+            journal.port().tidy().await;
+            Ok(Kept { lock, replayed })
+        }
         Err(error) => {
             // Whatever answers next may be another server, or the same in an earlier state.
             journal.want_replay();

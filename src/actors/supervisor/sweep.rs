@@ -13,8 +13,6 @@ impl Supervisor {
     /// Nudges everybody whose time has come and who has not woken: after a suspend, or where a timer was lost.
     pub(super) fn sweep(&mut self) {
         self.look_at_weather("");
-        let services = self.shared.services.clone();
-        services.io.clone().spawn_loop(async move { services.journal.port().tidy().await });
         // Also while the rows are read again: supervision needs no database.
         if !self.shared.is_started()
             || self.phase == Phase::StandBy
