@@ -15,6 +15,8 @@ const OWN_A_DAY: f64 = 0.6;
 /// Things that happen to all, a day.
 const COMMON_A_DAY: f64 = 10.0;
 
+type Spans = Vec<(u64, u64)>;
+
 /// The plan that belongs to a seed.
 pub(crate) fn draw(seed: u64, connections: u32, days: u64) -> Plan {
     let mut chance = StdRng::seed_from_u64(seed);
@@ -42,8 +44,9 @@ pub(crate) fn draw(seed: u64, connections: u32, days: u64) -> Plan {
             fault => happen(at, fault),
         }
     }
-    // (from, to) of what cannot be at the same time: without a journal, what the database loses is lost.
-    let (mut full, mut relying): (Vec<(u64, u64)>, Vec<(u64, u64)>) = (vec![], vec![]);
+    // (from, to) of what cannot be at the same time. Without a journal, what the database loses is lost. And a database
+    // that fails over while it hangs ends the sessions that wait for it, which the one in memory does not.
+    let (mut full, mut relying, mut hanging): (Spans, Spans, Spans) = Default::default();
     let meets =
         |spans: &[(u64, u64)], (from, to): (u64, u64)| spans.iter().any(|(f, t)| *f < to && from < *t);
     for _ in 0..(COMMON_A_DAY * days as f64).ceil() as usize {
@@ -55,7 +58,13 @@ pub(crate) fn draw(seed: u64, connections: u32, days: u64) -> Plan {
             Fault::JournalFull { seconds } => full.push(span(seconds)),
             Fault::Stopped { seconds } | Fault::Killed { seconds } if meets(&full, span(seconds)) => continue,
             Fault::Stopped { seconds } | Fault::Killed { seconds } => relying.push(span(seconds)),
-            Fault::DatabaseGoesBack { after, away } if meets(&full, span(after + away)) => continue,
+            Fault::DatabaseHangs { seconds } if meets(&relying, span(seconds)) => continue,
+            Fault::DatabaseHangs { seconds } => hanging.push(span(seconds)),
+            Fault::DatabaseGoesBack { after, away }
+                if meets(&full, span(after + away)) || meets(&hanging, span(after + away)) =>
+            {
+                continue;
+            }
             Fault::DatabaseGoesBack { after, away } => relying.push(span(after + away)),
             _ => {}
         }
