@@ -29,7 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Calendly {
     pub(super) clock: Arc<SimClock>,
     ledger: Mutex<Ledger>,
-    weather: Mutex<Vec<Weather>>,
+    /// What holds, and since when.
+    weather: Mutex<Vec<(Weather, Duration)>>,
     seed: u64,
 }
 
@@ -54,19 +55,29 @@ impl Calendly {
     }
 
     pub(crate) fn begins(&self, weather: Weather) {
-        self.weather.lock().unwrap_or_else(PoisonError::into_inner).push(weather);
+        self.all_weather().push((weather, self.clock.now()));
     }
 
     pub(crate) fn ends(&self, weather: Weather) {
-        let mut all = self.weather.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(place) = all.iter().position(|one| *one == weather) {
+        let mut all = self.all_weather();
+        if let Some(place) = all.iter().position(|(one, _)| *one == weather) {
             all.remove(place);
         }
     }
 
     /// What everybody meets now.
     pub(crate) fn weather(&self) -> Option<Weather> {
-        self.weather.lock().unwrap_or_else(PoisonError::into_inner).first().copied()
+        self.all_weather().first().map(|(weather, _)| *weather)
+    }
+
+    /// Since when nobody can be refreshed, whatever he sends.
+    fn in_vain(&self) -> Option<Duration> {
+        let helps = |weather| matches!(weather, Weather::Slow | Weather::Away);
+        self.all_weather().first().filter(|(weather, _)| !helps(*weather)).map(|(_, since)| *since)
+    }
+
+    fn all_weather(&self) -> MutexGuard<'_, Vec<(Weather, Duration)>> {
+        self.weather.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Between 0 and `below`, the same for the same request of the same plan.
@@ -81,7 +92,7 @@ impl Calendly {
     fn arrive(&self, pair: u32) -> Reply {
         let now = self.clock.now();
         let soon = FASTEST + Duration::from_millis(self.chance(pair, 200));
-        let weather = self.weather();
+        let (weather, in_vain) = (self.weather(), self.in_vain());
         let mut ledger = self.ledger();
         let user = ledger.grant_of(pair).map(|grant| ledger.grants[grant as usize].user);
         let trouble = user.and_then(|user| {
@@ -96,6 +107,9 @@ impl Calendly {
             return without(after, Outcome::NotSent);
         }
         ledger.comes_in(pair, now, AT_ONCE, A_SECOND);
+        if let Some(since) = in_vain {
+            ledger.comes_in_vain(since, now);
+        }
         let wait = Some(Duration::from_secs(20));
         let no_effect = match (weather, trouble) {
             (Some(Weather::Failing), _) | (None, Some(Trouble::FailsBefore)) => {

@@ -9,6 +9,8 @@ use super::plan::{ApiTrouble, Trouble};
 
 /// So many token requests a user and minute are Calendly's limit.
 const USERS_MINUTE: usize = 8;
+/// While nothing can succeed for anybody, so many requests a minute find out when that ends.
+const PROBES: usize = 40;
 /// An answer is repeated for so long, by a Calendly that repeats.
 const REPEATED: Duration = Duration::from_secs(30);
 
@@ -96,6 +98,8 @@ pub(crate) struct Ledger {
     pub(crate) trace: u64,
     in_flight: usize,
     last_second: VecDeque<Duration>,
+    /// Requests of the last minute that could not succeed.
+    in_vain: VecDeque<Duration>,
     pub(crate) peak: usize,
 }
 
@@ -181,6 +185,26 @@ impl Ledger {
         if second > a_second {
             let what = format!("a herd: {second} token requests within a second, {a_second} are the most");
             self.broken("P8", at, Some(of), what);
+        }
+    }
+
+    /// The same while nobody's request can succeed, since then: after a minute it has been noticed.
+    pub(crate) fn comes_in_vain(&mut self, since: Duration, at: Duration) {
+        let minute = Duration::from_secs(60);
+        self.in_vain.retain(|then| at - *then < minute);
+        if at - since < minute {
+            return;
+        }
+        self.in_vain.push_back(at);
+        let count = self.in_vain.len();
+        if count > PROBES {
+            let since = super::plan::Time(since);
+            self.broken(
+                "P8",
+                at,
+                None,
+                format!("{count} token requests in a minute, in vain for all since {since}"),
+            );
         }
     }
 
