@@ -125,6 +125,26 @@ fn a_database_that_was_restored_while_the_keeper_was_off_gets_the_pairs_again() 
     });
 }
 
+/// A pair that came while both were away was tried on in the database alone, and lost with the process.
+#[test]
+fn a_pair_that_neither_place_took_goes_into_the_one_that_is_there_first() {
+    virtual_time(LIFETIME, async |mut world| {
+        world.journal.set_full(true);
+        with_a_pair_that_is_not_committed(&mut world).await;
+        assert!(world.journal.is_empty());
+        world.journal.set_full(false);
+        world.pass(10).await;
+        assert_eq!(world.journal.len(), 1);
+
+        let mut next = world.stopped().await;
+        next.store.set_available(true);
+        next.start();
+        next.pass(10).await;
+        assert_eq!(row(&next).await.generation, Generation(2));
+        lives_on(&next).await;
+    });
+}
+
 /// Records go ten minutes after their commit. Those of the minutes before an outage are needed at its end, however late
 /// that comes: only then is it known whether the database has them.
 #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use log::{debug, info, warn};
 use serde_json::json;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::Rotation;
 use crate::domain::ids::GrantId;
@@ -41,13 +41,13 @@ struct Keeping<'a> {
     /// The first try to commit failed.
     failed: Notify,
     has_failed: AtomicBool,
-    /// The database has it, or nobody wants it any more.
-    committed: Notify,
     /// That the pair is in the journal alone has been said.
     told: AtomicBool,
     /// An append to the journal has begun.
     journalling: AtomicBool,
     journalled: AtomicBool,
+    /// The database has taken it, or nobody wants it any more.
+    settled: watch::Sender<bool>,
 }
 
 /// Makes the pair durable and serves it: kept as soon as either place has it.
@@ -59,10 +59,10 @@ pub(super) async fn keep(rotation: &Rotation, commit: &Commit, grant: GrantHead)
         commit,
         failed: Notify::new(),
         has_failed: AtomicBool::new(false),
-        committed: Notify::new(),
         told: AtomicBool::new(false),
         journalling: AtomicBool::new(false),
         journalled: AtomicBool::new(false),
+        settled: watch::Sender::new(false),
     };
     let exposed =
         || services.registry.exposure.record(services.adapters.clock.boot().saturating_sub(arrived));
@@ -88,7 +88,7 @@ pub(super) async fn keep(rotation: &Rotation, commit: &Commit, grant: GrantHead)
         }
         rotation.cell.keep(commit, rotation.draw());
     }
-    keeping.committed.notify_one();
+    keeping.settled.send_replace(true);
     // Waited for also when the commit was faster: a failover may take that back.
     let due = services.journal.use_of() == Use::Beside || keeping.journalling.load(Ordering::Relaxed);
     if receipt.is_none() && due {
@@ -112,18 +112,19 @@ impl Keeping<'_> {
             }
         }
         self.journalling.store(true, Ordering::Relaxed);
+        let mut settled = self.settled.subscribe();
         loop {
             let record = Record::Pair { commit: Box::new(self.commit.clone()), grant: grant.clone() };
             let receipt = journal.append(record).await;
-            if receipt.is_some() {
-                self.journalled.store(true, Ordering::Relaxed);
-                self.tell_where_it_is();
+            self.journalled.store(receipt.is_some(), Ordering::Relaxed);
+            self.tell_where_it_is();
+            if receipt.is_some() || *settled.borrow() {
                 return receipt;
             }
-            // The disk is full: as long as the database has not got it either, it is tried on.
+            // In neither place yet: this one is tried on like the other.
             tokio::select! {
                 () = sleep(LONGEST) => {}
-                () = self.committed.notified() => return None,
+                _ = settled.wait_for(|settled| *settled) => return None,
             }
         }
     }
