@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use calendly_keeper::store::MemorySnapshot;
 
-use super::keeper::Life;
+use super::keeper::{Life, id};
 use super::ledger::End;
 use super::plan::{Crash, Fault, Weather};
 use super::run::{Death, Simulation};
@@ -25,6 +25,7 @@ pub(crate) enum Happening {
     FailsOver(Box<MemorySnapshot>, Duration),
     IsRestored(Box<MemorySnapshot>),
     JournalHasRoom,
+    RowTaken(u32),
 }
 
 /// The agenda orders by time and sequence alone.
@@ -63,6 +64,7 @@ impl Simulation {
             Happening::DatabaseIsBack => self.away -= 1,
             Happening::DatabaseGoesOn => self.hanging -= 1,
             Happening::JournalHasRoom => self.full -= 1,
+            Happening::RowTaken(of) => self.outside.store.accept_commits_of(&id(of)),
             Happening::FailsOver(then, away) => {
                 self.away += 1;
                 self.schedule(now + away, Happening::IsRestored(then));
@@ -139,6 +141,10 @@ impl Simulation {
             Fault::DatabaseGoesBack { after: later, away } => {
                 let then = Box::new(self.outside.store.snapshot());
                 self.schedule(after(later), Happening::FailsOver(then, Duration::from_secs(away)));
+            }
+            Fault::RowRefused { of, seconds } => {
+                self.outside.store.refuse_commits_of(id(of));
+                self.schedule(after(seconds), Happening::RowTaken(of));
             }
             Fault::CommitsFail { times } => self.outside.store.fail_commits(times),
             Fault::CommitAnswersLost { times } => self.outside.store.lose_commit_answers(times),

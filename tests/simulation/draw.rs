@@ -89,7 +89,9 @@ fn own_fault(chance: &mut StdRng, of: u32) -> Fault {
             Fault::Api { of, meets: all[chance.random_range(0..all.len())] }
         }
         50..54 => Fault::Revoked { of },
-        54..70 => {
+        // Not for as long as a token lives: one more could not be kept.
+        54..58 => Fault::RowRefused { of, seconds: chance.random_range(60..3600) },
+        58..70 => {
             let all = [Hook::Deleted, Hook::Disabled, Hook::Drifted, Hook::Duplicated];
             Fault::Webhook { of, is: all[chance.random_range(0..all.len())] }
         }

@@ -148,6 +148,11 @@ pub(crate) enum Fault {
         after: u64,
         away: u64,
     },
+    /// The database refuses its commits.
+    RowRefused {
+        of: u32,
+        seconds: u64,
+    },
     CommitsFail {
         times: usize,
     },
@@ -182,6 +187,7 @@ impl Fault {
             | Self::Webhook { of, .. }
             | Self::User { of, .. }
             | Self::Actor { of, .. }
+            | Self::RowRefused { of, .. }
             | Self::Sabotage { of, .. } => Some(of),
             _ => None,
         }

@@ -81,6 +81,11 @@ impl MemoryStore {
         self.inner().unclear.insert(id);
     }
 
+    /// Commits for this connection are taken again.
+    pub fn accept_commits_of(&self, id: &ConnectionId) {
+        self.inner().refused.remove(id);
+    }
+
     /// What [`Store::keep_lock`] answers from now on; without it, ours.
     pub fn set_lock(&self, lock: Lock) {
         self.inner().state.lock = Some(lock);
