@@ -130,7 +130,7 @@ fn a_database_that_was_restored_while_the_keeper_was_off_gets_the_pairs_again() 
 fn a_pair_that_neither_place_took_goes_into_the_one_that_is_there_first() {
     virtual_time(LIFETIME, async |mut world| {
         world.journal.set_full(true);
-        with_a_pair_that_is_not_committed(&mut world).await;
+        with_a_pair_that_is_not_committed(&mut world, 1).await;
         assert!(world.journal.is_empty());
         world.journal.set_full(false);
         world.pass(10).await;

@@ -79,14 +79,11 @@ pub(crate) fn examine(plan: &Plan) -> Option<(Violation, Plan)> {
 
 fn tell(plan: &Plan) {
     let Some((Violation { promise, at, of, what }, smallest)) = examine(plan) else {
-        eprintln!("simulation: {promise} was broken once, but not a second time", promise = "a promise");
+        eprintln!("simulation: seed {} broke a promise once, and not when it was played again", plan.seed);
         return;
     };
     let of = of.map_or("all".into(), |of| format!("c{of}"));
-    eprintln!(
-        "simulation: {promise} broken at {}, connection {of}: {what}\n\
-         the whole plan: KEEPER_SIM_SEED={}\nwhat of it is needed: {smallest}",
-        Time(at),
-        plan.seed
-    );
+    let at = Time(at);
+    eprintln!("simulation: {promise} broken at {at}, connection {of}: {what}");
+    eprintln!("the whole plan: KEEPER_SIM_SEED={}\nwhat of it is needed: {smallest}", plan.seed);
 }

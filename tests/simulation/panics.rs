@@ -16,7 +16,10 @@ pub(crate) fn watch() {
     ONCE.call_once(|| {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
-            if info.payload_as_str().is_some_and(|why| why.contains(INJECTED)) {
+            let why = info.payload();
+            let text =
+                why.downcast_ref::<String>().map(String::as_str).or(why.downcast_ref::<&str>().copied());
+            if text.is_some_and(|text| text.contains(INJECTED)) {
                 return;
             }
             WATCHED.with(|watched| {
