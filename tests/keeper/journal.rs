@@ -258,6 +258,22 @@ fn without_a_journal_a_token_is_exchanged_at_the_last_moment_only() {
     });
 }
 
+/// It waited for the last moment of a token that nobody could use any more.
+#[test]
+fn a_token_that_calendly_refuses_is_exchanged_without_a_journal_too() {
+    virtual_time(LIFETIME, async |mut world| {
+        world.connect("anna").await;
+        world.start();
+        world.journal.set_full(true);
+        world.put(world.offer("ben", "ben", 10)).await; // what tells that it cannot be written
+        world.pass(LIFETIME as u64 - 800).await;
+        assert_eq!(world.cell("anna").read(|c| c.generation), Generation(1), "put off");
+        world.cell("anna").reject(Generation(1), world.now());
+        world.pass(60).await;
+        assert!(world.cell("anna").living(world.now()).is_some());
+    });
+}
+
 #[test]
 fn a_pair_that_the_database_refuses_is_journalled_and_harms_nobody() {
     virtual_time(LIFETIME, async |mut world| {

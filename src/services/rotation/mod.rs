@@ -35,6 +35,8 @@ const RETRY: Backoff = Backoff { min: Duration::from_secs(2), max: Duration::fro
 
 /// Without a journal a token is exchanged so long before its end, at most.
 const LAST_MOMENT: TimeDelta = TimeDelta::seconds(60);
+/// Until then it looks again so often: the journal may be back, or the token refused by Calendly before its end.
+const LOOKS_AGAIN: Duration = Duration::from_secs(30);
 
 /// How a rotation ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,7 +107,7 @@ impl Rotation {
         };
         let needed_by = self.cell.read(|connection| connection.expires_at);
         if let Some(wait) = self.wait_for_journal(needed_by) {
-            return self.retry_in(wait);
+            return self.retry_in(wait.min(LOOKS_AGAIN));
         }
         let Some(permit) = self.services.limiter.permit(self.why.urgency(), needed_by).await else {
             return Ended::Stopping;
