@@ -15,6 +15,10 @@
 #![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
 #![allow(clippy::print_stderr, reason = "prints the seeds, so that they can be given again")]
 
+/// Half of the time would go into allocations.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 mod agenda;
 mod calendly;
 mod clock;

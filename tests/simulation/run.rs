@@ -23,6 +23,9 @@ use super::plan::{Act, Plan};
 /// Between two looks at everybody.
 const STEP: Duration = Duration::from_secs(60);
 
+/// Between two looks at everybody's subscription.
+const WEBHOOKS: Duration = Duration::from_secs(600);
+
 /// What came of a simulation.
 #[derive(Debug)]
 pub(crate) struct Report {
@@ -211,7 +214,9 @@ impl Simulation {
     }
 
     pub(crate) fn watch(&self) -> Watch<'_> {
-        Watch { outside: &self.outside, people: &self.people, rough: self.rough }
+        let now = self.outside.clock.now();
+        let webhooks = now >= self.ends || now.as_secs().is_multiple_of(WEBHOOKS.as_secs());
+        Watch { outside: &self.outside, people: &self.people, rough: self.rough, webhooks }
     }
 
     /// As all that holds now leaves it.
