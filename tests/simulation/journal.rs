@@ -25,6 +25,7 @@ struct Inner {
     /// Where the records of the keeper that lives now begin.
     own: u32,
     full: bool,
+    reached: Option<i64>,
 }
 
 struct Kept {
@@ -93,6 +94,15 @@ impl Journal for SimJournal {
         for (_, kept) in inner.records.range_mut(..own) {
             kept.settled.get_or_insert(now);
         }
+    }
+
+    async fn reached(&self) -> Result<Option<i64>, JournalError> {
+        Ok(self.inner().reached)
+    }
+
+    async fn note_reached(&self, count: i64) -> Result<(), JournalError> {
+        self.inner().reached = Some(count);
+        Ok(())
     }
 
     async fn tidy(&self) {
