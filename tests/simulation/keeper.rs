@@ -26,7 +26,7 @@ use super::plan::{Crash, Top};
 
 pub(crate) const CALLBACK: &str = "https://app.example/hooks/{connection}";
 pub(crate) const EVENTS: [&str; 2] = ["invitee.canceled", "invitee.created"];
-pub(crate) const VERIFY_EVERY: Duration = Duration::from_secs(900);
+pub(crate) const VERIFY_EVERY: Duration = Duration::from_secs(1800);
 /// A stop waits so long for what is in flight.
 const DRAIN: Duration = Duration::from_secs(75);
 

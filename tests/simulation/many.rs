@@ -54,7 +54,7 @@ pub(crate) fn play_all() {
     let sum = |of: fn(&Report) -> u64| reports.iter().map(of).sum::<u64>();
     eprintln!(
         "simulation: {} seeds played, {} token requests, {} calls of the API, {} grants, {} lost with an answer, \
-         {} lives of the keeper, {} token requests in the busiest second",
+         {} lives of the keeper, {} token requests in the busiest second, trace {:016x}",
         reports.len(),
         sum(|report| report.requests),
         sum(|report| report.calls),
@@ -62,6 +62,7 @@ pub(crate) fn play_all() {
         sum(|report| report.lost as u64),
         sum(|report| report.lives),
         reports.iter().map(|report| report.peak).max().unwrap_or_default(),
+        reports.iter().fold(0, |all, report| all ^ report.trace),
     );
     let broken: Vec<_> = reports.iter().filter_map(|report| report.violation.as_ref()).collect();
     assert!(broken.is_empty(), "a promise was broken, see above: {broken:?}");

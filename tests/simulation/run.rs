@@ -24,7 +24,7 @@ use super::plan::{Act, Plan};
 const STEP: Duration = Duration::from_secs(60);
 
 /// Between two looks at everybody's subscription.
-const WEBHOOKS: Duration = Duration::from_secs(600);
+const WEBHOOKS: Duration = Duration::from_secs(1200);
 
 /// What came of a simulation.
 #[derive(Debug)]
