@@ -23,6 +23,8 @@ const FORM: &str = "application/x-www-form-urlencoded";
 const REVOKE: &str = "revoke the token";
 /// A token answer has a few hundred bytes, or some thousands where tokens are JWTs.
 const LONGEST_ANSWER: usize = 1 << 20;
+/// A process that was frozen finds its timers over before it has looked what came meanwhile: for that it gets this much.
+const WAKING: Duration = Duration::from_millis(500);
 
 /// Calendly's OAuth server.
 pub struct TokenClient {
@@ -120,7 +122,7 @@ impl TokenClient {
         }
     }
 
-    /// Ends when waiting longer makes no sense.
+    /// Ends when waiting longer makes no sense: the time is over, and the last of it was spent awake.
     async fn patience(&self, started: &mut Started) {
         let sent = async {
             started.wait().await;
@@ -129,6 +131,13 @@ impl TokenClient {
         tokio::select! {
             () = sent => {}
             () = sleep(self.at_most) => {}
+        }
+        loop {
+            let before = self.clock.boot();
+            sleep(WAKING).await;
+            if self.clock.boot().saturating_sub(before) < WAKING * 2 {
+                return;
+            }
         }
     }
 

@@ -18,6 +18,7 @@ mod bad_input;
 mod database_away;
 mod demo;
 mod first_job;
+mod frozen;
 mod imports;
 mod journal;
 mod log;
