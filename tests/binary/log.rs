@@ -147,7 +147,7 @@ fn the_status_line_comes_at_its_interval_with_its_keys_in_order() {
     let status: Vec<_> = lines.iter().filter(is_status).collect();
     let last = status.last().unwrap();
     let keys: Vec<_> = last.split_whitespace().filter_map(|word| Some(word.split_once('=')?.0)).collect();
-    assert_eq!(keys, [&STATUS[..], &["exposure_p99"]].concat(), "{last}");
+    assert_eq!(keys, [&STATUS[..], &["exposure_median", "exposure_p99"]].concat(), "{last}");
     assert!(last.contains("connections=2 active=2 refreshing=0 restarts=0 quarantined=0"), "{last}");
     let sum: u32 = status
         .iter()

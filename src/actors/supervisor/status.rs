@@ -70,7 +70,9 @@ impl Supervisor {
         line.push(("refreshed".into(), news.refreshed.to_string()));
         line.push(("repaired".into(), news.repaired.to_string()));
         if let Some(exposed) = services.registry.exposure.read() {
-            line.push(("exposure_p99".into(), format!("{:.1?}", exposed.p99).replace(' ', "")));
+            for (key, exposed) in [("exposure_median", exposed.median), ("exposure_p99", exposed.p99)] {
+                line.push((key.into(), format!("{exposed:.1?}")));
+            }
         }
         if services.journal.is_broken() {
             line.push(("journal".into(), "unwritable".into()));
