@@ -17,6 +17,8 @@ pub(crate) struct Setup {
     pub(crate) home: PathBuf,
     /// Encrypts the tokens.
     pub(crate) key: String,
+    /// What its processes say is appended here.
+    log: PathBuf,
     environment: Vec<(&'static str, String)>,
 }
 
@@ -40,7 +42,14 @@ impl Setup {
             ("KEEPER__CALENDLY__CLIENT_SECRET", client.1.to_owned()),
             ("KEEPER__ENCRYPTION__KEYS", key.clone()),
         ];
-        Self { home: home.into(), key, environment }
+        Self { home: home.into(), key, log: home.join("keeper.log"), environment }
+    }
+
+    /// The same for another keeper beside it, with this data directory and log.
+    pub(crate) fn beside(&self, home: &Path, log: &str) -> Self {
+        let (key, log) = (self.key.clone(), self.home.join(log));
+        let other = Self { home: home.into(), key, log, environment: self.environment.clone() };
+        other.with("KEEPER__DATA_DIR", home.display())
     }
 
     /// With one more setting, as in `KEEPER__REFRESH__MAX_CONCURRENT`.
@@ -59,7 +68,7 @@ impl Setup {
 
     /// Starts `run`.
     pub(crate) fn run(&self) -> KeeperProcess {
-        let log = self.home.join("keeper.log");
+        let log = self.log.clone();
         let file = OpenOptions::new().create(true).append(true).open(&log).unwrap();
         let from = file.metadata().unwrap().len();
         let mut command = self.prepared(&["run"]);
@@ -110,6 +119,15 @@ impl KeeperProcess {
         self.child.id()
     }
 
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// How it ended, where it has.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
     /// SIGKILL and, in the same moment, what `with_it` does; nothing is left of the process when this returns.
     pub(crate) fn kill(mut self, with_it: impl FnOnce()) {
         self.child.kill().unwrap();
@@ -119,8 +137,8 @@ impl KeeperProcess {
 
     /// SIGTERM, and how it ended.
     pub(crate) fn stop(mut self, deadline: Duration) -> ExitStatus {
-        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
-        until("the keeper's end", deadline, || self.child.try_wait().unwrap())
+        self.signal(Signal::TERM);
+        until("the keeper's end", deadline, || self.ended())
     }
 }
 

@@ -7,6 +7,7 @@
     reason = "a helper that cannot do its work fails the test that called it"
 )]
 
+pub(crate) mod book;
 pub(crate) mod fake_calendly;
 pub(crate) mod keeper_process;
 pub(crate) mod pgbouncer;

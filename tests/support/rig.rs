@@ -27,6 +27,8 @@ use calendly_keeper::{calendly, simulator};
 use chrono::Utc;
 use tokio::runtime::Runtime;
 
+/// The database that a keeper has by default.
+pub(crate) const SQLITE: &str = "sqlite://keeper.db";
 const CALLBACK: &str = "https://app.example/hooks/{connection}";
 
 /// The keeper's parts, to be handed to `process::keep`.
@@ -65,8 +67,19 @@ pub(crate) fn rig(simulator: &Simulator, home: &Path, verify_every: Duration) ->
 
 /// The store in `home`, as a keeper (`as_keeper`) or as a command that looks on.
 pub(crate) fn open(io: &Runtime, home: &Path, keys: KeyRing, as_keeper: bool) -> Arc<dyn Store> {
+    open_at(io, SQLITE, home, keys, as_keeper)
+}
+
+/// The same with the database at `url`.
+pub(crate) fn open_at(
+    io: &Runtime,
+    url: &str,
+    home: &Path,
+    keys: KeyRing,
+    as_keeper: bool,
+) -> Arc<dyn Store> {
     io.block_on(store::open(Options {
-        url: "sqlite://keeper.db".into(),
+        url: url.into(),
         data_dir: home.into(),
         keys,
         max_connections: 4,
