@@ -1,0 +1,173 @@
+//! One run: trouble after trouble, each until tokens are refreshed again, and at last everything in order.
+
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+
+use crate::crew::Crew;
+use crate::report::{Report, Span};
+use crate::settings::Settings;
+use crate::stage::Stage;
+use crate::support::wait::until;
+use crate::troubles::{Chance, Meanwhile, Trouble};
+
+/// A hold, and the time that the tokens which ended in it need.
+const RECOVERY: Duration = Duration::from_secs(240);
+/// For how long there is peace between two troubles, at most, in milliseconds.
+const PEACE: u64 = 1_200;
+
+struct Run {
+    settings: Settings,
+    stage: Stage,
+    crew: Crew,
+    chance: Chance,
+    spans: Vec<Span>,
+}
+
+pub(crate) fn play(settings: Settings) -> Report {
+    let began = Utc::now();
+    let (stage, setups) = Stage::new(&settings);
+    let mut run =
+        Run { settings, stage, crew: Crew::start(setups), chance: Chance::new(settings), spans: vec![] };
+    run.refreshes_again("start", began, Utc::now());
+
+    let start = Instant::now();
+    while start.elapsed() < settings.length || !run.chance.has_opened() {
+        let peace = run.chance.milliseconds(0..PEACE);
+        std::thread::sleep(peace);
+        run.crew.tend();
+        let trouble = run.chance.next();
+        run.trouble(trouble);
+        run.stage.connect_again(&run.crew);
+    }
+    let last = run.chance.outage();
+    run.trouble(last);
+    let failed = run.stage.clear_faults();
+    run.come_into_order();
+    run.end(failed)
+}
+
+impl Run {
+    fn trouble(&mut self, trouble: Trouble) {
+        let began = Utc::now();
+        let who = self.chance.up_to(self.settings.keepers);
+        match trouble {
+            Trouble::Kill => self.kill(who, true),
+            Trouble::Terminate => self.terminate(who, true),
+            Trouble::Pause(length) => self.crew.freeze(who, || std::thread::sleep(length)),
+            Trouble::Supplant(length) => {
+                let database = &self.stage.database;
+                self.crew.freeze(who, || {
+                    database.end_lock_session();
+                    std::thread::sleep(length);
+                });
+            }
+            Trouble::Outage { how, length, meanwhile } => {
+                self.stage.database.leave(&self.stage.home(), how);
+                let away = Instant::now();
+                std::thread::sleep(length / 3);
+                match meanwhile {
+                    None => {}
+                    Some(Meanwhile::Kill) => self.kill(who, false),
+                    Some(Meanwhile::Terminate) => self.terminate(who, false),
+                    Some(Meanwhile::Pause) => self.crew.freeze(who, || std::thread::sleep(length / 3)),
+                }
+                std::thread::sleep(length.saturating_sub(away.elapsed()));
+                self.stage.database.come_back();
+            }
+        }
+        let over = Utc::now();
+        if matches!(trouble, Trouble::Outage { .. }) && self.settings.has_holds() {
+            self.level(began, over);
+            if !self.settings.is_long() {
+                return; // nobody refreshes before the hold is over
+            }
+        }
+        self.refreshes_again(trouble.name(self.settings), began, over);
+    }
+
+    fn kill(&mut self, who: usize, can_look: bool) {
+        let simulator = &self.stage.simulator;
+        if !self.settings.alone() {
+            self.crew.kill(who, || {});
+            return self.crew.run(who);
+        }
+        // What is on its way goes with it, so that it shows what has arrived.
+        self.crew.kill(who, || simulator.stop());
+        self.stage.rest();
+        if can_look {
+            self.stage.compare(&self.crew);
+        }
+        self.stage.simulator.come_back().unwrap();
+        self.crew.run(who);
+    }
+
+    fn terminate(&mut self, who: usize, can_look: bool) {
+        self.crew.terminate(who);
+        if self.settings.alone() && can_look {
+            let lost = self.stage.compare(&self.crew);
+            assert_eq!(lost, 0, "lost by a stop: {:?}", self.stage.book.lost);
+        }
+        self.crew.run(who);
+    }
+
+    /// Until the simulator sees the next refresh.
+    fn refreshes_again(&mut self, what: &'static str, from: DateTime<Utc>, over: DateTime<Utc>) {
+        let before = self.stage.simulator.counters().rotations;
+        let rotations = || self.stage.simulator.counters().rotations;
+        let waited = Instant::now();
+        while rotations() == before {
+            self.crew.tend();
+            assert!(waited.elapsed() < RECOVERY, "no refresh after {what}:\n{}", self.crew.said());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        self.spans.push(Span { what, from, over, to: Utc::now() });
+    }
+
+    /// Until the database, back again, has every pair that was durable elsewhere.
+    fn level(&mut self, from: DateTime<Utc>, over: DateTime<Utc>) {
+        let (stage, crew) = (&self.stage, &mut self.crew);
+        until("all pairs in the database", RECOVERY, || {
+            crew.tend();
+            stage.is_level(crew).then_some(())
+        });
+        self.spans.push(Span { what: "pairs in the database", from, over, to: Utc::now() });
+    }
+
+    /// Left alone, keepers bring every grant into order, and say of the lost ones that they are.
+    fn come_into_order(&mut self) {
+        if self.settings.has_holds() && !self.settings.is_long() {
+            return;
+        }
+        let over = Utc::now();
+        let mut open = vec![];
+        let waited = Instant::now();
+        loop {
+            self.crew.tend();
+            self.stage.note_presented_again(&self.crew);
+            let refused = self.stage.refused();
+            let now = Utc::now();
+            open.clear();
+            open.extend(self.stage.rows().into_iter().filter(|row| {
+                let living = row.expires_at.is_some_and(|at| at > now) && row.unknown_since.is_none();
+                let lost = self.stage.book.open.contains(row.id.as_str());
+                if lost { !refused.iter().any(|id| *id == row.id.as_str()) } else { !living }
+            }));
+            if open.is_empty() {
+                break;
+            }
+            assert!(waited.elapsed() < RECOVERY, "not in order: {open:?}\n{}", self.crew.said());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        self.spans.push(Span { what: "all in order", from: over, over, to: Utc::now() });
+    }
+
+    fn end(mut self, failed: u64) -> Report {
+        (0..self.settings.keepers).for_each(|n| self.crew.terminate(n));
+        let ended = Utc::now();
+        self.stage.note_presented_again(&self.crew);
+        self.stage.compare(&self.crew);
+        self.stage.refused();
+        Report::new(self.settings, &self.stage, self.crew.record, self.spans, (ended, failed))
+    }
+}

@@ -1,0 +1,204 @@
+//! Where it all happens: a simulated Calendly whose answers fail, a database, and the connections in it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use calendly_keeper::domain::facts::{GrantFact, Refusal};
+use calendly_keeper::domain::grant::Connection;
+use calendly_keeper::ports::Store;
+use calendly_keeper::simulator::{Endpoint, Fault, FaultKind, Options, SetFault, Simulator};
+use calendly_keeper::store::KeyRing;
+use chrono::{DateTime, Utc};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::crew::Crew;
+use crate::outages::Database;
+use crate::settings::Settings;
+use crate::support::book::{Book, Lost, Token, rows};
+use crate::support::keeper_process::Setup;
+use crate::support::rig::open_at;
+use crate::support::wait::until;
+
+/// What an answer needs to come: the time in which most kills lose it.
+const WAY: u64 = 100;
+const REST: Duration = Duration::from_secs(10);
+
+pub(crate) struct Stage {
+    pub(crate) simulator: Simulator,
+    pub(crate) database: Database,
+    pub(crate) book: Book,
+    home: tempfile::TempDir,
+    key: String,
+    runtime: Runtime,
+}
+
+impl Stage {
+    /// Connections in a database, and what keepers of them are started with.
+    pub(crate) fn new(settings: &Settings) -> (Self, Vec<Setup>) {
+        let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let options = Options {
+            expires_in: settings.lifetime(),
+            seed: Some(settings.seed),
+            ledger_entries: 10_000_000,
+            // A keeper that is started anew does not know what the one before had asked for.
+            tokens_per_minute: 0,
+            ..Options::default()
+        };
+        let simulator = Simulator::start_on(runtime.handle(), options).unwrap();
+        let database = Database::new(settings.backend);
+        let home = tempfile::tempdir().unwrap();
+        let lines = home.path().join("grants.jsonl");
+        let book = Book::open(&simulator, settings.connections, settings.lifetime(), &lines);
+        let client = (simulator.client_id(), simulator.client_secret());
+        let first = Setup::new(home.path(), &simulator.url(), client)
+            .with("KEEPER__DATABASE__URL", database.url())
+            .with("KEEPER__LOG__STATUS_EVERY", "1s");
+        first.command(&["import", lines.to_str().unwrap()]);
+        let key = first.key.clone();
+        let mut setups = vec![first];
+        for n in 1..settings.keepers {
+            // On SQLite they share the data directory, on PostgreSQL they must not.
+            let directory = if settings.has_holds() {
+                home.path().join(format!("keeper-{n}"))
+            } else {
+                home.path().into()
+            };
+            setups.push(setups[0].beside(&directory, &format!("keeper-{n}.log")));
+        }
+        let stage = Self { simulator, database, book, home, key, runtime };
+        stage.set_faults(if settings.is_long() { 0.01 } else { 0.03 });
+        (stage, setups)
+    }
+
+    /// Answers take their time, and some requests fail without effect: what a lost answer costs is another question.
+    fn set_faults(&self, probability: f64) {
+        let fault = |fault| {
+            self.simulator.fault(fault).unwrap();
+        };
+        fault(Fault::always(Endpoint::Token, FaultKind::DelayAnswer { ms: WAY }));
+        for kind in [
+            FaultKind::Status { code: 503, body: None, headers: BTreeMap::new() },
+            FaultKind::ResetBefore,
+            FaultKind::HtmlBefore,
+            FaultKind::RateLimited { retry_after: Some(2), reset: None },
+        ] {
+            fault(Fault::always(Endpoint::Token, kind).probability(probability));
+        }
+    }
+
+    /// From now on nothing fails; how many requests did.
+    pub(crate) fn clear_faults(&self) -> u64 {
+        let failing = |fault: &SetFault| !matches!(fault.fault, FaultKind::DelayAnswer { .. });
+        let fired =
+            self.simulator.faults().iter().filter(|fault| failing(fault)).map(|fault| fault.fired).sum();
+        self.simulator.clear_faults();
+        fired
+    }
+
+    pub(crate) fn home(&self) -> PathBuf {
+        self.home.path().into()
+    }
+
+    pub(crate) fn store(&self) -> Arc<dyn Store> {
+        let keys = KeyRing::parse(&[&self.key]).unwrap();
+        open_at(&self.runtime, self.database.url(), self.home.path(), keys, false)
+    }
+
+    pub(crate) fn rows(&self) -> Vec<Connection> {
+        rows(&self.runtime, &self.store())
+    }
+
+    /// Everything between a killed keeper and Calendly has gone with it.
+    pub(crate) fn rest(&self) {
+        let mut before = None;
+        until("a simulator at rest", REST, || {
+            let now = self.simulator.counters();
+            (before.replace(now) == Some(now)).then_some(())
+        });
+    }
+
+    /// When each pair was made, by the token that it belongs to.
+    fn issued(&self) -> BTreeMap<Token, (DateTime<Utc>, bool)> {
+        let issued = self.simulator.ledger().issued.into_iter();
+        issued.map(|entry| ((entry.grant, entry.generation), (entry.at, entry.whole))).collect()
+    }
+
+    /// What rows lack, while nobody refreshes, must be what a kill has cost. Whether it is so already.
+    pub(crate) fn is_level(&self, crew: &Crew) -> bool {
+        let behind = self.book.behind(&self.simulator, &self.rows());
+        let issued = self.issued();
+        behind.iter().all(|lost| explained(lost, &issued, crew).is_ok())
+    }
+
+    /// Takes down what rows lack when nobody runs: the cost of a kill, and of nothing else.
+    pub(crate) fn compare(&mut self, crew: &Crew) -> usize {
+        let behind = self.book.behind(&self.simulator, &self.rows());
+        let issued = self.issued();
+        let newly = behind.len();
+        for lost in behind {
+            explained(&lost, &issued, crew).unwrap_or_else(|why| panic!("{why}"));
+            self.book.lose(lost);
+        }
+        newly
+    }
+
+    /// Takes down what was presented again: the answers that only a kill can have cost.
+    pub(crate) fn note_presented_again(&mut self, crew: &Crew) {
+        let ledger = self.simulator.ledger();
+        let issued = self.issued();
+        for entry in self.book.asked_again(&ledger.presented) {
+            let (grant, generation) = entry.grant.zip(entry.generation).unwrap();
+            if self.book.lost.iter().any(|lost| lost.consumed == (grant, generation)) {
+                continue;
+            }
+            let id = self.book.given[&grant].id.clone();
+            let arrived = issued[&(grant, generation + 1)].1;
+            let lost = Lost { id, consumed: (grant, generation), arrived };
+            explained(&lost, &issued, crew)
+                .unwrap_or_else(|why| panic!("presented again: {why}: {entry:?}\n{}", crew.said()));
+            self.book.lose(lost);
+        }
+    }
+
+    /// Users whose grants are known to be gone connect again. Nobody else's may be.
+    pub(crate) fn connect_again(&mut self, crew: &Crew) {
+        self.note_presented_again(crew);
+        let refused = self.refused();
+        if refused.is_empty() {
+            return;
+        }
+        let (store, runtime) = (self.store(), &self.runtime);
+        let put = |offers| runtime.block_on(store.put(offers, false)).unwrap();
+        self.book.connect_again(&self.simulator, &refused, put);
+    }
+
+    /// Whose grants are marked as gone: rightly so, and for the right reason.
+    pub(crate) fn refused(&self) -> Vec<String> {
+        let mut refused = vec![];
+        for row in self.rows() {
+            if let GrantFact::Refused { reason, .. } = row.facts.grant {
+                let id = row.id.as_str().to_owned();
+                assert!(self.book.open.contains(&id) && reason == Refusal::RotationLost, "{row:?}");
+                refused.push(id);
+            }
+        }
+        refused
+    }
+}
+
+/// A lost answer was on its way, or had just arrived, when a keeper that worked was killed.
+fn explained(
+    lost: &Lost,
+    issued: &BTreeMap<Token, (DateTime<Utc>, bool)>,
+    crew: &Crew,
+) -> Result<(), String> {
+    let pair = (lost.consumed.0, lost.consumed.1 + 1);
+    let (at, _) = issued.get(&pair).ok_or_else(|| format!("{lost:?}: no such answer"))?;
+    if crew.died_over(*at) {
+        Ok(())
+    } else {
+        Err(format!("{lost:?}, answered at {at}, when nobody was killed"))
+    }
+}

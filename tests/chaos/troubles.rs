@@ -1,0 +1,123 @@
+//! What is done to keepers and their database, as it is drawn from the seed.
+
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom as _;
+use rand::{RngExt as _, SeedableRng as _};
+
+use crate::settings::Settings;
+use crate::support::postgres::Stop;
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Trouble {
+    /// SIGKILL, and another start.
+    Kill,
+    /// SIGTERM, and another start.
+    Terminate,
+    /// SIGSTOP, and SIGCONT after this.
+    Pause(Duration),
+    /// The same, and meanwhile its session with the keeper lock is ended: another one takes over.
+    Supplant(Duration),
+    /// The database takes nothing for so long.
+    Outage { how: Stop, length: Duration, meanwhile: Option<Meanwhile> },
+}
+
+/// What happens to the keeper while its database is away.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Meanwhile {
+    Kill,
+    Terminate,
+    Pause,
+}
+
+impl Trouble {
+    /// Its row in the table.
+    pub(crate) fn name(&self, settings: Settings) -> &'static str {
+        match self {
+            Self::Kill => "SIGKILL",
+            Self::Terminate => "SIGTERM",
+            Self::Pause(_) => "SIGSTOP",
+            Self::Supplant(_) => "SIGSTOP, lock lost",
+            Self::Outage { .. } if !settings.has_holds() => "database locked",
+            Self::Outage { how: Stop::Fast, .. } => "database stopped",
+            Self::Outage { how: Stop::Immediate, .. } => "database crashed",
+        }
+    }
+}
+
+/// What comes next, and what else is a matter of chance.
+pub(crate) struct Chance {
+    chance: StdRng,
+    settings: Settings,
+    waiting: Vec<Trouble>,
+    /// Everything of the first round has come.
+    opened: bool,
+}
+
+impl Chance {
+    pub(crate) fn new(settings: Settings) -> Self {
+        let chance = StdRng::seed_from_u64(settings.seed);
+        let mut this = Self { chance, settings, waiting: vec![], opened: false };
+        let mut first = vec![Trouble::Kill, Trouble::Kill, Trouble::Terminate, this.pause(200..2_500)];
+        first.shuffle(&mut this.chance);
+        this.waiting = first;
+        this
+    }
+
+    /// The next trouble; a round of each kind always comes to its end before the run may.
+    pub(crate) fn next(&mut self) -> Trouble {
+        if self.waiting.is_empty() {
+            self.waiting = self.round();
+        }
+        let next = self.waiting.pop();
+        self.opened |= self.waiting.is_empty();
+        next.unwrap_or(Trouble::Kill)
+    }
+
+    pub(crate) fn has_opened(&self) -> bool {
+        self.opened
+    }
+
+    fn round(&mut self) -> Vec<Trouble> {
+        let mut round = vec![Trouble::Kill; 4];
+        round.extend([Trouble::Terminate; 2]);
+        round.push(self.pause(100..3_000));
+        if self.settings.is_long() {
+            // Longer than a claim may be acted on, than an answer is waited for, and than a claim lives.
+            round.push(self.pause(5_500..9_000));
+            round.push(self.pause(62_000..75_000));
+            round.push(self.pause(92_000..110_000));
+        }
+        if self.settings.is_long() || !self.settings.has_holds() {
+            round.push(self.outage());
+        }
+        if self.settings.is_long() && self.settings.has_holds() && !self.settings.alone() {
+            let length = self.milliseconds(3_000..110_000);
+            round.push(Trouble::Supplant(length));
+        }
+        round.shuffle(&mut self.chance);
+        round
+    }
+
+    /// The last of a short run, which on PostgreSQL cannot wait for what comes after the hold.
+    pub(crate) fn outage(&mut self) -> Trouble {
+        let how = if self.chance.random() { Stop::Fast } else { Stop::Immediate };
+        let meanwhile = [None, Some(Meanwhile::Kill), Some(Meanwhile::Terminate), Some(Meanwhile::Pause)];
+        let meanwhile = meanwhile[self.up_to(meanwhile.len())];
+        let longest = if self.settings.is_long() { 20_000 } else { 3_000 };
+        Trouble::Outage { how, length: self.milliseconds(1_500..longest), meanwhile }
+    }
+
+    fn pause(&mut self, milliseconds: std::ops::Range<u64>) -> Trouble {
+        Trouble::Pause(self.milliseconds(milliseconds))
+    }
+
+    pub(crate) fn milliseconds(&mut self, range: std::ops::Range<u64>) -> Duration {
+        Duration::from_millis(self.chance.random_range(range))
+    }
+
+    pub(crate) fn up_to(&mut self, count: usize) -> usize {
+        self.chance.random_range(0..count)
+    }
+}
