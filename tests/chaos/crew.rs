@@ -11,7 +11,7 @@ use crate::support::wait::until;
 /// A stop waits for what is in flight.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(90);
 /// Between the consumption of a token and the durable write lies no more, on a machine that has other things to do.
-const EXPOSED: TimeDelta = TimeDelta::milliseconds(1_500);
+const EXPOSED: TimeDelta = TimeDelta::milliseconds(2_500);
 
 pub(crate) struct Crew {
     keepers: Vec<Keeper>,

@@ -166,7 +166,8 @@ impl fmt::Display for Report {
             row(&name, format!("median {median}, longest {longest} ({})", took.len()))?;
         }
         let (mut medians, mut p99s): (Vec<_>, Vec<_>) = record.exposures.iter().copied().unzip();
-        (medians.sort(), p99s.sort());
+        medians.sort();
+        p99s.sort();
         let middle = |of: &[Duration]| of.get(of.len() / 2).copied().unwrap_or_default();
         let (median, p99) = (middle(&medians), middle(&p99s));
         row("exposure, median of lives: median", format!("{median:.1?}"))?;

@@ -1,5 +1,4 @@
 //! The database against the simulator's ledger: which answers nobody has, and whether any other was asked for again.
-#![allow(clippy::disallowed_methods, reason = "tests on real time")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -7,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use calendly_keeper::domain::grant::{Connection, NewGrant as Offer, Put};
+use calendly_keeper::domain::secrets::AccessToken;
 use calendly_keeper::ports::Store;
 use calendly_keeper::simulator::{NewGrant, PresentationOutcome, PresentedEntry, SeedUser, Simulator};
 use chrono::{DateTime, Utc};
@@ -73,7 +73,7 @@ impl Book {
         for row in rows {
             let id = row.id.as_str();
             let newest = simulator.current_grant(id).unwrap();
-            let stored = row.access_token.as_ref().map(|token| token.expose());
+            let stored = row.access_token.as_ref().map(AccessToken::expose);
             if self.open.contains(id) || stored == Some(newest.access_token.as_str()) {
                 continue;
             }
