@@ -11,10 +11,11 @@ use super::connection::ConnectionActor;
 use super::messages::{Finish, Look};
 use crate::domain::ids::ConnectionId;
 use crate::registry::lock;
+use crate::registry::order::Order;
 
 /// Who is there.
-#[derive(Debug, Default)]
-pub struct Children(Mutex<HashMap<ConnectionId, Child>>);
+#[derive(Debug)]
+pub struct Children(Mutex<HashMap<ConnectionId, Child, Order>>);
 
 #[derive(Debug, Default)]
 struct Child {
@@ -26,6 +27,12 @@ struct Child {
 }
 
 impl Children {
+    /// Nobody yet; gone through in `order`.
+    #[must_use]
+    pub fn new(order: Order) -> Self {
+        Self(Mutex::new(HashMap::with_hasher(order)))
+    }
+
     /// A child was started, for the first time or after quarantine.
     pub fn started(&self, id: ConnectionId, address: Addr<ConnectionActor>) {
         let mut children = lock(&self.0);

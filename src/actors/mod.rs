@@ -17,6 +17,7 @@ use actix::Addr;
 use tokio::sync::watch;
 
 use crate::domain::intensity::RestartPolicy;
+use crate::registry::order::Order;
 use crate::services::Services;
 use arbiters::Arbiters;
 use children::Children;
@@ -86,7 +87,7 @@ pub fn start(services: Arc<Services>, settings: Settings, arbiters: Arbiters) ->
         services: services.clone(),
         settings,
         arbiters,
-        children: Children::default(),
+        children: Children::new(Order::drawn(services.adapters.jitter.draw())),
         webhook: OnceLock::new(),
         failure,
         standing: watch::Sender::new(Standing::Starting),

@@ -4,6 +4,7 @@ pub mod cell;
 pub mod counters;
 pub mod exposure;
 pub mod in_flight;
+pub mod order;
 pub mod ownership;
 
 use std::collections::{HashMap, HashSet};
@@ -15,12 +16,13 @@ use cell::{Adopted, Cell};
 use counters::Counters;
 use exposure::Exposure;
 use in_flight::InFlight;
+use order::Order;
 use ownership::Ownership;
 
 /// Everything in memory.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Registry {
-    cells: RwLock<HashMap<ConnectionId, Arc<Cell>>>,
+    cells: RwLock<HashMap<ConnectionId, Arc<Cell>, Order>>,
     /// Rotations under way in this process.
     pub in_flight: InFlight,
     /// What happened since the start.
@@ -38,6 +40,19 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Registry {
+    /// An empty one, gone through in `order`.
+    #[must_use]
+    pub fn new(order: Order) -> Self {
+        Self {
+            cells: RwLock::new(HashMap::with_hasher(order)),
+            in_flight: InFlight::default(),
+            counters: Counters::default(),
+            exposure: Exposure::default(),
+            ownership: Ownership::default(),
+            foreign_clients: Mutex::default(),
+        }
+    }
+
     /// The cell of a connection.
     #[must_use]
     pub fn get(&self, id: &ConnectionId) -> Option<Arc<Cell>> {

@@ -18,6 +18,7 @@ use crate::domain::subscription::callback::CallbackTemplate;
 use crate::ports::{Clock, Jitter, Journal, Store, Subscriptions, TokenEndpoint};
 use crate::registry::Registry;
 use crate::registry::counters::Counters;
+use crate::registry::order::Order;
 use crate::runtime::IoRuntime;
 use crate::shutdown::Shutdown;
 use journal::{Journalling, Use};
@@ -101,7 +102,7 @@ impl Services {
         let system = Arc::new(SystemFault::new(limiter.clone()));
         let timeline = Timeline::start(&io, adapters.clock.clone(), adapters.store.clone());
         let journal = Journalling::new(adapters.journal.clone(), settings.journal);
-        let registry = Registry::default();
+        let registry = Registry::new(Order::drawn(adapters.jitter.draw()));
         let services =
             Arc::new(Self { adapters, registry, limiter, system, journal, timeline, io, shutdown, settings });
         probe::watch(&services);

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use tokio::sync::watch;
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use self::state::State;
@@ -30,13 +30,14 @@ use crate::ports::{Changes, Deleted, Forwarded, Gap, Lock, Me, Page, Store, Stor
 #[derive(Clone, Default)]
 pub struct MemoryStore {
     inner: Arc<Mutex<Inner>>,
-    hanging: Arc<watch::Sender<bool>>,
+    goes_on: Arc<Notify>,
 }
 
 #[derive(Default)]
 struct Inner {
     state: State,
     unavailable: bool,
+    hanging: bool,
     commits_to_fail: usize,
     answers_to_lose: usize,
     refused: HashSet<ConnectionId>,
@@ -58,7 +59,8 @@ impl MemoryStore {
 
     /// With `true` no operation ends, as with a pool that is used up, until it is `false` again; then all go on.
     pub fn set_hanging(&self, hanging: bool) {
-        self.hanging.send_replace(hanging);
+        self.inner().hanging = hanging;
+        self.goes_on.notify_waiters();
     }
 
     /// The next `count` commits fail and change nothing.
@@ -119,9 +121,16 @@ impl MemoryStore {
     }
 
     async fn available(&self) -> Result<MutexGuard<'_, Inner>, StoreError> {
-        let _ = self.hanging.subscribe().wait_for(|hanging| !*hanging).await;
-        let inner = self.inner();
-        if inner.unavailable { Err(switched_off()) } else { Ok(inner) }
+        loop {
+            let goes_on = self.goes_on.notified(); // before the look, so that no end is missed
+            {
+                let inner = self.inner();
+                if !inner.hanging {
+                    return if inner.unavailable { Err(switched_off()) } else { Ok(inner) };
+                }
+            }
+            goes_on.await; // in the order in which they came
+        }
     }
 }
 
