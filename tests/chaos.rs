@@ -9,7 +9,7 @@
 //!
 //! | variable | meaning | else |
 //! |---|---|---|
-//! | `KEEPER_CHAOS_SECONDS` | how long there is trouble; then all is left to come into order | 8 |
+//! | `KEEPER_CHAOS_SECONDS` | how long there is trouble; then all is left to come into order | 6 |
 //! | `KEEPER_CHAOS_SEED` | what is drawn: troubles, their order and length, Calendly's faults | another one each time |
 //! | `KEEPER_CHAOS_CONNECTIONS` | how many | 150 |
 //! | `KEEPER_CHAOS_DATABASE` | `sqlite` or `postgres`: the other one is left out | both |

@@ -89,6 +89,7 @@ pub struct Counters {
 
 pub(super) struct Issued {
     pub at: i64,
+    pub expires_at: i64,
     pub user: u32,
     pub name: TokenName,
     pub whole: Whole,

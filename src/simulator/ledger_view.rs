@@ -16,6 +16,8 @@ use super::time::{SECOND, date_time};
 pub struct IssuedEntry {
     /// When.
     pub at: DateTime<Utc>,
+    /// When its access token ends.
+    pub expires_at: DateTime<Utc>,
     /// To whom: a user URI.
     pub user: String,
     /// Number of the grant.
@@ -140,6 +142,7 @@ pub(super) fn view(state: &State, selection: Selection) -> LedgerView {
         |entry| wanted(Some(entry.user)),
         |entry| IssuedEntry {
             at: date_time(entry.at),
+            expires_at: date_time(entry.expires_at),
             user: state.user_uri(entry.user),
             grant: entry.name.grant,
             generation: entry.name.generation,

@@ -131,7 +131,8 @@ fn refresh(state: &mut State, token: &str, twist: Option<&Twist<'_>>) -> Answer 
             if state.users[user as usize].tokens.take(options.tokens_per_minute, now) {
                 let keep = twist.is_some_and(|twist| !twist.spend && twist.hides_refresh_token());
                 let (rotation, old) = (options.rotation, options.old_access_token);
-                let made = grant.rotate(name.generation, now, options.expires_in, rotation, old, keep);
+                let lifetime = options.lifetime_of(name);
+                let made = grant.rotate(name.generation, now, lifetime, rotation, old, keep);
                 if &*grant.scope == scopes::LEGACY {
                     grant.scope = std::sync::Arc::clone(&state.users[user as usize].scope);
                 }
@@ -198,7 +199,7 @@ fn issue(state: &mut State, made: TokenName, is_new: bool, now: i64, twist: Opti
     let user = state.grants[made.grant as usize].user;
     if is_new {
         let whole = std::sync::Arc::clone(&pair.whole);
-        state.ledger.issued(Issued { at: now, user, name: made, whole });
+        state.ledger.issued(Issued { at: now, expires_at: pair.expires_at, user, name: made, whole });
     }
     let body = TokenBody {
         token_type: "Bearer",

@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
+use super::tokens::TokenName;
+
 /// When a presented refresh token dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "snake_case")]
@@ -117,6 +119,10 @@ pub struct Options {
     /// How long an access token lives.
     #[arg(long, value_name = "SECONDS", default_value_t = 7200, help_heading = "OAuth")]
     pub expires_in: i64,
+    /// Refreshed access tokens live up to so much less, each by another bit, so that what was refreshed together is not
+    /// due together for ever.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, help_heading = "OAuth")]
+    pub expires_in_spread: u32,
     /// How many characters an access token has (at least 32).
     #[arg(long, value_name = "COUNT", default_value_t = 96, help_heading = "OAuth")]
     pub access_token_length: usize,
@@ -156,6 +162,14 @@ impl Options {
     pub const CLIENT_ID: &str = "simulated-client-id";
     /// The client secret where none is given.
     pub const CLIENT_SECRET: &str = "simulated-client-secret";
+
+    /// What the access token lives that a refresh token is exchanged for.
+    pub(super) fn lifetime_of(&self, presented: TokenName) -> i64 {
+        let spread = u64::from(self.expires_in_spread) + 1;
+        // Neighbours differ, and so does one from refresh to refresh.
+        let mixed = u64::from(presented.grant) * 7_919 + u64::from(presented.generation) * 104_729;
+        self.expires_in - (mixed % spread) as i64
+    }
 
     /// The first switch whose value cannot be, as "field: value, remedy".
     pub(super) fn validate(&self) -> Result<(), String> {
@@ -221,6 +235,7 @@ impl Default for Options {
             invalid_grant_status: 400,
             tokens_per_minute: 8,
             expires_in: 7200,
+            expires_in_spread: 0,
             access_token_length: 96,
             after_revoke: AfterRevoke::Keep,
             unique_callback: UniqueCallback::Owner,

@@ -58,6 +58,12 @@ impl Crew {
         self.record.starts += 1;
     }
 
+    /// The one that works, so far as it has said so.
+    pub(crate) fn worker(&self) -> Option<usize> {
+        let works = |keeper: &Keeper| keeper.running.as_ref().is_some_and(|running| worked(&running.log()));
+        self.keepers.iter().position(works)
+    }
+
     /// SIGKILL and, in the same moment, what `with_it` does.
     pub(crate) fn kill(&mut self, n: usize, with_it: impl FnOnce()) {
         let running = self.keepers[n].running.take().unwrap();
@@ -137,8 +143,12 @@ impl Record {
         self.actors += last("restarts=").map_or(0, |restarts| restarts.parse().unwrap());
         let exposed = |key| last(key).map(|shown| duration(&shown));
         self.exposures.extend(exposed("exposure_median=").zip(exposed("exposure_p99=")));
-        said.contains(" started connections=")
+        worked(said)
     }
+}
+
+fn worked(said: &str) -> bool {
+    said.contains(" started connections=")
 }
 
 /// As `Duration`'s own `{:?}` writes it.

@@ -29,7 +29,7 @@ pub(crate) fn play(settings: Settings) -> Report {
     let (stage, setups) = Stage::new(&settings);
     let mut run =
         Run { settings, stage, crew: Crew::start(setups), chance: Chance::new(settings), spans: vec![] };
-    run.refreshes_again("start", began, Utc::now());
+    run.recovers("start", began, Utc::now());
 
     let start = Instant::now();
     while start.elapsed() < settings.length || !run.chance.has_opened() {
@@ -50,9 +50,12 @@ pub(crate) fn play(settings: Settings) -> Report {
 impl Run {
     fn trouble(&mut self, trouble: Trouble) {
         let began = Utc::now();
-        let who = self.chance.up_to(self.settings.keepers);
+        let since = self.spans.first().map_or(0, |start| (began - start.over).num_seconds());
+        eprintln!("chaos on {}: {since:>4} s {trouble:?}", self.settings.backend.name());
+        let anybody = self.chance.up_to(self.settings.keepers);
+        let who = if self.chance.up_to(3) == 0 { anybody } else { self.crew.worker().unwrap_or(anybody) };
         match trouble {
-            Trouble::Kill => self.kill(who, true),
+            Trouble::Kill(away) => self.kill(who, true, away),
             Trouble::Terminate => self.terminate(who, true),
             Trouble::Pause(length) => self.crew.freeze(who, || std::thread::sleep(length)),
             Trouble::Supplant(length) => {
@@ -68,7 +71,7 @@ impl Run {
                 std::thread::sleep(length / 3);
                 match meanwhile {
                     None => {}
-                    Some(Meanwhile::Kill) => self.kill(who, false),
+                    Some(Meanwhile::Kill) => self.kill(who, false, Duration::ZERO),
                     Some(Meanwhile::Terminate) => self.terminate(who, false),
                     Some(Meanwhile::Pause) => self.crew.freeze(who, || std::thread::sleep(length / 3)),
                 }
@@ -80,16 +83,19 @@ impl Run {
         if matches!(trouble, Trouble::Outage { .. }) && self.settings.has_holds() {
             self.level(began, over);
             if !self.settings.is_long() {
-                return; // nobody refreshes before the hold is over
+                // Nobody refreshes before the hold is over.
+                let what = trouble.name(self.settings);
+                return self.spans.push(Span { what, from: began, over, refreshed: None, to: None });
             }
         }
-        self.refreshes_again(trouble.name(self.settings), began, over);
+        self.recovers(trouble.name(self.settings), began, over);
     }
 
-    fn kill(&mut self, who: usize, can_look: bool) {
+    fn kill(&mut self, who: usize, can_look: bool, away: Duration) {
         let simulator = &self.stage.simulator;
         if !self.settings.alone() {
             self.crew.kill(who, || {});
+            std::thread::sleep(away);
             return self.crew.run(who);
         }
         // What is on its way goes with it, so that it shows what has arrived.
@@ -111,17 +117,34 @@ impl Run {
         self.crew.run(who);
     }
 
-    /// Until the simulator sees the next refresh.
-    fn refreshes_again(&mut self, what: &'static str, from: DateTime<Utc>, over: DateTime<Utc>) {
+    /// Until the simulator sees the next refresh and, mostly, until everybody has a valid token: now and then the next
+    /// trouble comes before.
+    fn recovers(&mut self, what: &'static str, from: DateTime<Utc>, over: DateTime<Utc>) {
         let before = self.stage.simulator.counters().rotations;
-        let rotations = || self.stage.simulator.counters().rotations;
+        self.wait(what, |stage| stage.simulator.counters().rotations > before);
+        let refreshed = Utc::now();
+        let valid = (self.chance.up_to(4) > 0).then(|| {
+            self.wait(what, |stage| stage.without_valid_token(Utc::now()).is_empty());
+            Utc::now()
+        });
+        self.spans.push(Span { what, from, over, refreshed: Some(refreshed), to: valid });
+    }
+
+    fn wait(&mut self, what: &str, over: impl Fn(&Stage) -> bool) {
         let waited = Instant::now();
-        while rotations() == before {
+        let mut looked = waited;
+        while !over(&self.stage) {
             self.crew.tend();
-            assert!(waited.elapsed() < RECOVERY, "no refresh after {what}:\n{}", self.crew.said());
-            std::thread::sleep(Duration::from_millis(10));
+            if looked.elapsed() > Duration::from_secs(1) {
+                // Whose grant was lost has no token any more.
+                self.stage.note_presented_again(&self.crew);
+                looked = Instant::now();
+            }
+            let without = || self.stage.without_valid_token(Utc::now());
+            let said = || format!("after {what}: {:?}\n{}", without(), self.crew.said());
+            assert!(waited.elapsed() < RECOVERY, "not recovered {}", said());
+            std::thread::sleep(Duration::from_millis(20));
         }
-        self.spans.push(Span { what, from, over, to: Utc::now() });
     }
 
     /// Until the database, back again, has every pair that was durable elsewhere.
@@ -131,7 +154,8 @@ impl Run {
             crew.tend();
             stage.is_level(crew).then_some(())
         });
-        self.spans.push(Span { what: "pairs in the database", from, over, to: Utc::now() });
+        let to = Some(Utc::now());
+        self.spans.push(Span { what: "pairs in the database", from, over, refreshed: None, to });
     }
 
     /// Left alone, keepers bring every grant into order, and say of the lost ones that they are.
@@ -159,7 +183,8 @@ impl Run {
             assert!(waited.elapsed() < RECOVERY, "not in order: {open:?}\n{}", self.crew.said());
             std::thread::sleep(Duration::from_millis(50));
         }
-        self.spans.push(Span { what: "all in order", from: over, over, to: Utc::now() });
+        let to = Some(Utc::now());
+        self.spans.push(Span { what: "left alone", from: over, over, refreshed: None, to });
     }
 
     fn end(mut self, failed: u64) -> Report {

@@ -15,13 +15,16 @@ use crate::support::book::Token;
 /// Without a valid token outside of all troubles: for backoff after Calendly's own faults, on a busy machine.
 const PATIENCE: TimeDelta = TimeDelta::seconds(15);
 
-/// A trouble, from its beginning over its end to when tokens were refreshed again.
+/// A trouble, from its beginning over its end to when it had no consequences any more.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Span {
     pub(crate) what: &'static str,
     pub(crate) from: DateTime<Utc>,
     pub(crate) over: DateTime<Utc>,
-    pub(crate) to: DateTime<Utc>,
+    /// The next refresh.
+    pub(crate) refreshed: Option<DateTime<Utc>>,
+    /// Everything was as it should be; not where the next trouble came before.
+    pub(crate) to: Option<DateTime<Utc>>,
 }
 
 /// A time in which a connection, whose grant was not lost, had no valid token.
@@ -71,7 +74,7 @@ impl Report {
             arrived,
             twice: presented(|_, outcome| outcome == PresentationOutcome::Reused),
             after_whole_answer: presented(|after, _| after),
-            gaps: gaps(stage, &ledger, settings.lifetime(), ended),
+            gaps: gaps(stage, &ledger, ended),
             record,
             spans,
         }
@@ -97,7 +100,8 @@ impl Report {
     }
 
     fn outside_of_troubles(&self, gap: &Gap) -> TimeDelta {
-        let inside = |span: &Span| (gap.to.min(span.to) - gap.from.max(span.from)).max(TimeDelta::zero());
+        let end = |span: &Span| span.to.or(span.refreshed).unwrap_or(span.over);
+        let inside = |span: &Span| (gap.to.min(end(span)) - gap.from.max(span.from)).max(TimeDelta::zero());
         // They come one after another, but for what an outage leaves to be waited for.
         let troubles = self.spans.iter().filter(|span| span.what != "pairs in the database");
         gap.to - gap.from - troubles.map(inside).sum::<TimeDelta>()
@@ -105,12 +109,12 @@ impl Report {
 }
 
 /// By what Calendly gave out: an answer that was lost is no token.
-fn gaps(stage: &Stage, ledger: &LedgerView, lifetime: i64, ended: DateTime<Utc>) -> Vec<Gap> {
+fn gaps(stage: &Stage, ledger: &LedgerView, ended: DateTime<Utc>) -> Vec<Gap> {
     let lost: BTreeSet<_> =
         stage.book.lost.iter().map(|lost| (lost.consumed.0, lost.consumed.1 + 1)).collect();
-    let mut pairs: BTreeMap<u32, Vec<DateTime<Utc>>> = BTreeMap::new();
+    let mut pairs: BTreeMap<u32, Vec<(DateTime<Utc>, DateTime<Utc>)>> = BTreeMap::new();
     for pair in ledger.issued.iter().filter(|pair| !lost.contains(&(pair.grant, pair.generation))) {
-        pairs.entry(pair.grant).or_default().push(pair.at);
+        pairs.entry(pair.grant).or_default().push((pair.at, pair.expires_at));
     }
     let mut gaps = vec![];
     for (number, given) in &stage.book.given {
@@ -120,9 +124,9 @@ fn gaps(stage: &Stage, ledger: &LedgerView, lifetime: i64, ended: DateTime<Utc>)
                 gaps.push(Gap { id: given.id.clone(), from, to });
             }
         };
-        for at in pairs.get(number).into_iter().flatten() {
+        for (at, expires_at) in pairs.get(number).into_iter().flatten() {
             gap(until, *at);
-            until = *at + TimeDelta::seconds(lifetime);
+            until = *expires_at;
         }
         // A lost grant had its end: what comes after it waits for the user.
         if !lost.iter().any(|(grant, _)| grant == number) {
@@ -136,7 +140,7 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (counters, record) = (&self.counters, &self.record);
         let seconds = |duration: TimeDelta| format!("{:.1} s", duration.as_seconds_f64());
-        let mut row = |name: &str, value: String| writeln!(f, "  {name:<44} {value}");
+        let mut row = |name: &str, value: String| writeln!(f, "  {name:<52} {value}");
         row("chaos on", format!("{}; took {:.0} s", self.settings, self.took.as_secs_f64()))?;
         let rate = counters.rotations as f64 / self.took.as_secs_f64();
         row("refreshes", format!("{} ({rate:.1}/s), failed requests {}", counters.rotations, self.failed))?;
@@ -155,14 +159,16 @@ impl fmt::Display for Report {
         row("restarts", format!("{starts} (killed {killed}, stopped {stopped}, supplanted {supplanted})"))?;
         let frozen = record.frozen.iter().max().copied().unwrap_or_default().as_secs_f64();
         row("frozen", format!("{} (longest {frozen:.1} s)", record.frozen.len()))?;
-        let mut recoveries: BTreeMap<&str, Vec<TimeDelta>> = BTreeMap::new();
-        for span in &self.spans {
-            recoveries.entry(span.what).or_default().push(span.to - span.over);
+        let mut recoveries: BTreeMap<(&str, &str), Vec<TimeDelta>> = BTreeMap::new();
+        for Span { what, over, refreshed, to, .. } in &self.spans {
+            for (end, at) in [("refreshing", refreshed), ("all in order", to)] {
+                recoveries.entry((what, end)).or_default().extend(at.map(|at| at - over));
+            }
         }
-        for (what, mut took) in recoveries {
+        for ((what, end), mut took) in recoveries.into_iter().filter(|(_, took)| !took.is_empty()) {
             took.sort();
             let (median, longest) = (seconds(took[took.len() / 2]), seconds(took[took.len() - 1]));
-            let name = format!("time to recover: {what}");
+            let name = format!("recovered from {what}, {end}");
             row(&name, format!("median {median}, longest {longest} ({})", took.len()))?;
         }
         let (mut medians, mut p99s): (Vec<_>, Vec<_>) = record.exposures.iter().copied().unzip();

@@ -45,7 +45,7 @@ impl Settings {
         assert!((1..=2).contains(&keepers), "KEEPER_CHAOS_KEEPERS={keepers}: 1 or 2");
         Some(Self {
             backend,
-            length: Duration::from_secs(setting("KEEPER_CHAOS_SECONDS", 8)),
+            length: Duration::from_secs(setting("KEEPER_CHAOS_SECONDS", 6)),
             seed: setting("KEEPER_CHAOS_SEED", rand::random::<u32>().into()),
             connections: setting("KEEPER_CHAOS_CONNECTIONS", 150),
             keepers,

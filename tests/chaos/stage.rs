@@ -1,6 +1,6 @@
 //! Where it all happens: a simulated Calendly whose answers fail, a database, and the connections in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,6 +40,7 @@ impl Stage {
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let options = Options {
             expires_in: settings.lifetime(),
+            expires_in_spread: settings.lifetime() as u32 / 3,
             seed: Some(settings.seed),
             ledger_entries: 10_000_000,
             // A keeper that is started anew does not know what the one before had asked for.
@@ -117,6 +118,14 @@ impl Stage {
             let now = self.simulator.counters();
             (before.replace(now) == Some(now)).then_some(())
         });
+    }
+
+    /// Connections without a valid token although their grants are not known to be lost, by what Calendly gave out.
+    pub(crate) fn without_valid_token(&self, now: DateTime<Utc>) -> Vec<&str> {
+        let given = self.book.given.values().map(|given| given.id.as_str());
+        let living: BTreeSet<_> = given.filter(|id| !self.book.open.contains(*id)).collect();
+        let valid = |id: &str| self.simulator.current_grant(id).unwrap().expires_at > now;
+        living.into_iter().filter(|id| !valid(id)).collect()
     }
 
     /// When each pair was made, by the token that it belongs to.

@@ -11,8 +11,8 @@ use crate::support::postgres::Stop;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Trouble {
-    /// SIGKILL, and another start.
-    Kill,
+    /// SIGKILL, and another start after this: where another one stands by, perhaps too late.
+    Kill(Duration),
     /// SIGTERM, and another start.
     Terminate,
     /// SIGSTOP, and SIGCONT after this.
@@ -35,7 +35,7 @@ impl Trouble {
     /// Its row in the table.
     pub(crate) fn name(&self, settings: Settings) -> &'static str {
         match self {
-            Self::Kill => "SIGKILL",
+            Self::Kill(_) => "SIGKILL",
             Self::Terminate => "SIGTERM",
             Self::Pause(_) => "SIGSTOP",
             Self::Supplant(_) => "SIGSTOP, lock lost",
@@ -59,7 +59,7 @@ impl Chance {
     pub(crate) fn new(settings: Settings) -> Self {
         let chance = StdRng::seed_from_u64(settings.seed);
         let mut this = Self { chance, settings, waiting: vec![], opened: false };
-        let mut first = vec![Trouble::Kill, Trouble::Kill, Trouble::Terminate, this.pause(200..2_500)];
+        let mut first = vec![this.kill(true), this.kill(false), Trouble::Terminate, this.pause(200..2_500)];
         first.shuffle(&mut this.chance);
         this.waiting = first;
         this
@@ -72,7 +72,7 @@ impl Chance {
         }
         let next = self.waiting.pop();
         self.opened |= self.waiting.is_empty();
-        next.unwrap_or(Trouble::Kill)
+        next.unwrap_or(Trouble::Kill(Duration::ZERO))
     }
 
     pub(crate) fn has_opened(&self) -> bool {
@@ -80,7 +80,7 @@ impl Chance {
     }
 
     fn round(&mut self) -> Vec<Trouble> {
-        let mut round = vec![Trouble::Kill; 4];
+        let mut round = vec![self.kill(false), self.kill(false), self.kill(false), self.kill(true)];
         round.extend([Trouble::Terminate; 2]);
         round.push(self.pause(100..3_000));
         if self.settings.is_long() {
@@ -103,10 +103,20 @@ impl Chance {
     /// The last of a short run, which on PostgreSQL cannot wait for what comes after the hold.
     pub(crate) fn outage(&mut self) -> Trouble {
         let how = if self.chance.random() { Stop::Fast } else { Stop::Immediate };
-        let meanwhile = [None, Some(Meanwhile::Kill), Some(Meanwhile::Terminate), Some(Meanwhile::Pause)];
+        let mut meanwhile = vec![None, Some(Meanwhile::Kill), Some(Meanwhile::Pause)];
+        // A stop waits for its database for some 10 s.
+        if self.settings.is_long() {
+            meanwhile.push(Some(Meanwhile::Terminate));
+        }
         let meanwhile = meanwhile[self.up_to(meanwhile.len())];
         let longest = if self.settings.is_long() { 20_000 } else { 3_000 };
         Trouble::Outage { how, length: self.milliseconds(1_500..longest), meanwhile }
+    }
+
+    fn kill(&mut self, take_over: bool) -> Trouble {
+        // Who stands by asks for the lock every 2 s.
+        let take_over = take_over && !self.settings.alone();
+        Trouble::Kill(if take_over { self.milliseconds(2_200..5_000) } else { Duration::ZERO })
     }
 
     fn pause(&mut self, milliseconds: std::ops::Range<u64>) -> Trouble {

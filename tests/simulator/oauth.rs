@@ -49,6 +49,19 @@ async fn a_spent_refresh_token_is_refused_word_for_word_and_the_grant_lives_on()
 }
 
 #[tokio::test]
+async fn lifetimes_differ_by_as_much_as_they_are_told_to() {
+    let simulator = start(Options { expires_in: 60, expires_in_spread: 20, ..Options::default() });
+    let mut lifetimes = std::collections::BTreeSet::new();
+    for name in 0..20 {
+        let grant = simulator.connect(&format!("user-{name}")).unwrap();
+        let body = refresh(&simulator, &grant.refresh_token).await.json();
+        lifetimes.insert(body["expires_in"].as_i64().unwrap());
+    }
+    assert!(lifetimes.len() > 10, "{lifetimes:?}");
+    assert!(lifetimes.iter().all(|lifetime| (40..=60).contains(lifetime)), "{lifetimes:?}");
+}
+
+#[tokio::test]
 async fn reuse_revokes_the_grant_where_it_is_told_to() {
     let simulator = start(Options { reuse: Reuse::RevokeGrant, ..Options::default() });
     let grant = simulator.connect("anna").unwrap();
