@@ -108,11 +108,14 @@ impl Report {
     }
 }
 
+/// A token's: from when to when.
+type Life = (DateTime<Utc>, DateTime<Utc>);
+
 /// By what Calendly gave out: an answer that was lost is no token.
 fn gaps(stage: &Stage, ledger: &LedgerView, ended: DateTime<Utc>) -> Vec<Gap> {
     let lost: BTreeSet<_> =
         stage.book.lost.iter().map(|lost| (lost.consumed.0, lost.consumed.1 + 1)).collect();
-    let mut pairs: BTreeMap<u32, Vec<(DateTime<Utc>, DateTime<Utc>)>> = BTreeMap::new();
+    let mut pairs = BTreeMap::<u32, Vec<Life>>::new();
     for pair in ledger.issued.iter().filter(|pair| !lost.contains(&(pair.grant, pair.generation))) {
         pairs.entry(pair.grant).or_default().push((pair.at, pair.expires_at));
     }
