@@ -6,7 +6,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::{Body, Client, Response};
-use serde_json::{Map, Value};
 use url::{Url, form_urlencoded};
 
 use super::errors::{self, Refusal, clean};
@@ -14,6 +13,7 @@ use super::http::{Cut, build, builder, endpoint, explain, read};
 use super::once::{Started, once};
 use super::skew::Skew;
 use super::{Settings, SetupError, rate};
+use crate::domain::loose_json;
 use crate::domain::outcome::{Outcome, Reply, judge};
 use crate::domain::secrets::{ClientSecret, RefreshToken};
 use crate::ports::{ApiError, Clock, TokenEndpoint};
@@ -102,7 +102,7 @@ impl TokenClient {
         let whole = match end {
             Some(Ok(Ok(()))) => true,
             // A connection that broke behind the last brace has delivered all the same.
-            Some(Ok(Err(Cut::Broken))) | None => is_object(&body),
+            Some(Ok(Err(Cut::Broken))) | None => loose_json::is_object(&body),
             Some(Ok(Err(Cut::TooLong))) => false,
             Some(Err(error)) => {
                 // Two witnesses for the one answer that lets the same token be sent again without a doubt.
@@ -202,8 +202,4 @@ fn form(fields: &[(&str, &str)]) -> String {
 
 fn encoded(text: &str) -> String {
     form_urlencoded::byte_serialize(text.as_bytes()).collect()
-}
-
-fn is_object(body: &[u8]) -> bool {
-    serde_json::from_slice::<Map<String, Value>>(body).is_ok()
 }

@@ -9,6 +9,7 @@ pub mod grant;
 pub mod ids;
 pub mod intensity;
 pub mod journal;
+pub mod loose_json;
 pub mod outcome;
 pub mod rotation;
 pub mod scopes;

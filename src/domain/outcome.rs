@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::loose_json;
 use super::secrets::{AccessToken, RefreshToken};
 use super::token::Lifetime;
 
@@ -96,7 +97,7 @@ pub fn judge(reply: &Reply<'_>) -> Outcome {
         Reply::Lost => return Outcome::Unknown(Doubt::Lost),
         Reply::Whole { status, body, wait } => (*status, *body, *wait),
     };
-    let json: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
+    let json = loose_json::members(body).map_or(Value::Null, Value::Object);
     if let Some(answer) = TokenAnswer::read(&json, status) {
         return Outcome::Success(Box::new(answer));
     }

@@ -32,6 +32,21 @@ fn a_plain_success_is_read_whole_and_finds_nothing_odd() {
     assert!(answer.oddities.is_empty(), "{:?}", answer.oddities);
 }
 
+/// All of this is valid JSON that serde_json does not read: whoever dropped the answer for it dropped the pair.
+#[test]
+fn what_cannot_be_read_beside_a_token_does_not_cost_the_token() {
+    let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+    for odd in
+        [r#""expires_in":1e999"#, r#""scope":"\ud83d""#, &format!("\"more\":{deep}"), "\"access_token\":null"]
+    {
+        let body = format!("\u{feff}{{\"access_token\":\"a\",\"refresh_token\":\"r\",{odd}}}");
+        let Outcome::Success(answer) = whole(200, &body) else { panic!("{body}") };
+        assert_eq!((answer.access_token.expose(), answer.refresh_token.unwrap().expose()), ("a", "r"));
+        let cut = &body[..body.len() - 1];
+        assert!(matches!(whole(200, cut), Outcome::Unknown(Doubt::Unreadable)), "{cut}");
+    }
+}
+
 #[test]
 fn an_access_token_is_success_whatever_the_status() {
     for status in [200, 201, 302, 400, 401, 429, 500, 503] {
