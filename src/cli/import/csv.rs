@@ -19,6 +19,8 @@ pub(super) enum BadRecord {
     OpenQuote,
     #[error("has {found} fields, the header has {expected}")]
     Length { found: usize, expected: usize },
+    #[error("holds a carriage return, behind which nothing is read; end lines with a line feed")]
+    CarriageReturn,
     #[error("cannot be read as CSV")]
     Unreadable,
 }
@@ -83,6 +85,10 @@ fn record(line: &[u8]) -> Result<Vec<String>, BadRecord> {
         ReaderBuilder::new().has_headers(false).buffer_capacity(line.len().max(1)).from_reader(line);
     let mut record = ByteRecord::new();
     reader.read_byte_record(&mut record).map_err(|_| BadRecord::Unreadable)?;
+    // A carriage return ends a record, too: what follows would be gone without a word.
+    if reader.position().byte() < line.len() as u64 {
+        return Err(BadRecord::CarriageReturn);
+    }
     record.iter().map(|field| String::from_utf8(field.into()).map_err(|_| BadRecord::NotUtf8)).collect()
 }
 
@@ -110,6 +116,8 @@ mod tests {
             (b"a,b,c,d,e", BadRecord::Length { found: 5, expected: 4 }),
             (b"a,\"b,c,d", BadRecord::OpenQuote),
             (b"a,\xff,c,d", BadRecord::NotUtf8),
+            (b"a,b,c,d\re,f,g,h", BadRecord::CarriageReturn),
+            (b"a,b,c,d\r\r", BadRecord::CarriageReturn),
         ] {
             assert_eq!(header().fields(line).err(), Some(why), "{line:?}");
         }
@@ -121,6 +129,7 @@ mod tests {
             ("id,token", BadHeader::Missing("refresh_token")),
             ("user-1,abc", BadHeader::Missing("id")),
             ("id;refresh_token", BadHeader::Separator(';')),
+            ("id,refresh_token\ra,r", BadHeader::Record(BadRecord::CarriageReturn)),
             ("id,refresh_token,id", BadHeader::Twice("id".into())),
             ("\"id", BadHeader::Record(BadRecord::OpenQuote)),
         ] {

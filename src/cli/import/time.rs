@@ -1,6 +1,6 @@
 //! `expires_at` as applications and their databases write it.
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, Datelike as _, NaiveDateTime, Utc};
 
 /// Why a text is no time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -11,8 +11,14 @@ pub(super) enum BadTime {
     Unreadable,
 }
 
-/// RFC 3339, or what SQL prints: `2026-01-31 12:00:00+00`.
+/// RFC 3339, or what SQL prints: `2026-01-31 12:00:00+00`. A year of more or less than four digits is a mistake of
+/// some export, and no database holds all of those that can be written.
 pub(super) fn parse(text: &str) -> Result<DateTime<Utc>, BadTime> {
+    let at = read(text)?;
+    if (1..=9999).contains(&at.year()) { Ok(at) } else { Err(BadTime::Unreadable) }
+}
+
+fn read(text: &str) -> Result<DateTime<Utc>, BadTime> {
     const ZONED: [&str; 3] =
         ["%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f UTC"];
     const BARE: [&str; 4] =
@@ -65,7 +71,16 @@ mod tests {
 
     #[test]
     fn what_is_no_time_is_refused() {
-        for text in ["", "soon", "1769860800", "2026-02-31T12:00:00Z", "2026-01-31", "2026-01-31T25:00:00Z"] {
+        for text in [
+            "",
+            "soon",
+            "1769860800",
+            "2026-02-31T12:00:00Z",
+            "2026-01-31",
+            "2026-01-31T25:00:00Z",
+            "-262143-01-01 00:00:00Z",
+            "+10000-01-01 00:00:00+00",
+        ] {
             assert_eq!(parse(text), Err(BadTime::Unreadable), "{text}");
         }
     }
