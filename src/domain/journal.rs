@@ -263,7 +263,7 @@ impl KnownGrant {
         let of_the_one_before = commit.refresh_token.is_none();
         Self {
             head,
-            token_since: Generation(commit.generation.0 - i64::from(of_the_one_before)),
+            token_since: Generation(commit.generation.0.saturating_sub(i64::from(of_the_one_before))),
             generation: commit.generation,
             access_token: Some(commit.access_token),
             refresh_token: commit.refresh_token,
