@@ -98,8 +98,9 @@ pub(super) fn file(path: &Path, problems: &mut Vec<Problem>) -> Layer {
 
 fn toml(text: &str, origin: &str, problems: &mut Vec<Problem>) -> Layer {
     let mut layer = Layer::default();
-    match ::config::Config::builder().add_source(File::from_str(text, FileFormat::Toml)).build() {
-        Ok(parsed) => flatten("", parsed.cache, origin, &mut layer, problems),
+    // Not by a builder, which takes a key for a path: "x[99999999999]" = 1 would be a list as long as that.
+    match File::from_str(text, FileFormat::Toml).collect() {
+        Ok(parsed) => flatten("", Value::from(parsed), origin, &mut layer, problems),
         Err(error) => problems.push(Problem {
             key: "--config".into(),
             value: Some(origin.into()),
@@ -230,6 +231,14 @@ mod tests {
             problems[0].to_string(),
             "calendly.client_secrt (from keeper.toml) is no key of the keeper; did you mean \"calendly.client_secret\"?"
         );
+    }
+
+    #[test]
+    fn a_key_is_a_name_and_no_path() {
+        let mut problems = vec![];
+        toml("\"x[99999999999999]\" = 1\n\"y[-9]\" = 1", "keeper.toml", &mut problems);
+        let keys: Vec<_> = problems.iter().map(|problem| problem.key.as_str()).collect();
+        assert_eq!(keys, ["x[99999999999999]", "y[-9]"]);
     }
 
     #[test]
