@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ::config::{Value, ValueKind};
+use url::Url;
 
 use super::effective::Effective;
 use super::problem::Problem;
@@ -79,9 +80,12 @@ impl Reader {
             ValueKind::Array(items) if secret => format!("*** ({})", items.len()),
             _ if secret => "***".into(),
             ValueKind::String(text) if name == "database.url" => format!("{:?}", database::shown(text)),
-            ValueKind::String(text) => format!("{text:?}"),
+            ValueKind::String(text) => format!("{:?}", without_password(text)),
             ValueKind::Array(items) => {
-                let items: Vec<_> = items.iter().map(|item| format!("{:?}", item.kind.to_string())).collect();
+                let items: Vec<_> = items
+                    .iter()
+                    .map(|item| format!("{:?}", without_password(&item.kind.to_string())))
+                    .collect();
                 format!("[{}]", items.join(", "))
             }
             other => other.to_string(),
@@ -231,5 +235,18 @@ impl Reader {
             ));
         }
         Ok(from_file.or(direct))
+    }
+}
+
+/// No URL besides the database's should hold a password. One that does is shown without it, like that one.
+fn without_password(text: &str) -> String {
+    let masked = |mut url: Url| match url.set_password(Some("***")) {
+        Ok(()) => url.into(),
+        Err(()) => "***".into(),
+    };
+    match Url::parse(text) {
+        Ok(url) if url.password().is_some() => masked(url),
+        Err(_) if text.contains("://") && text.contains('@') => "***".into(),
+        _ => text.into(),
     }
 }

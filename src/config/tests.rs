@@ -135,6 +135,17 @@ fn bad_values_are_refused() {
 }
 
 #[test]
+fn no_url_is_shown_with_its_password() {
+    for url in ["https://u:hunter2@api.example", "ftp://u:hunter2@x", "https://u:hunter2@"] {
+        let message = refused("", &[("CALENDLY__API_URL", url)]);
+        assert!(message.contains("***") && !message.contains("hunter2"), "{message}");
+    }
+    let config = load("webhook.retire_urls = [\"https://u:hunter2@old.example/h\"]", &[], &[]);
+    let shown = format!("{:?}", config.map(|config| config.effective().to_vec()));
+    assert!(shown.contains("https://u:***@old.example/h") && !shown.contains("hunter2"), "{shown}");
+}
+
+#[test]
 fn a_duration_without_unit_gets_the_remedy() {
     assert!(refused("[webhook]\nverify_every = 15", &[]).contains("has no unit"));
 }
