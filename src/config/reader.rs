@@ -100,10 +100,25 @@ impl Reader {
             key: name.into(),
             value,
             origin,
-            what: what.into(),
+            what: self.without_passwords_of(name, what.into()),
             remedy: remedy.into(),
         });
         Noted
+    }
+
+    /// What is wrong may quote what was written.
+    fn without_passwords_of(&self, name: &str, what: String) -> String {
+        let mask = |what: String, text: &str| match without_password(text) {
+            shown if shown == text => what,
+            shown => what.replace(text, &shown),
+        };
+        match self.settings.get(name) {
+            Some((ValueKind::Array(items), _)) => {
+                items.iter().fold(what, |what, item| mask(what, &item.kind.to_string()))
+            }
+            Some((ValueKind::String(text), _)) => mask(what, text),
+            _ => what,
+        }
     }
 
     /// A text; `None` where it is not given or empty.

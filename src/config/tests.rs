@@ -140,6 +140,11 @@ fn no_url_is_shown_with_its_password() {
         let message = refused("", &[("CALENDLY__API_URL", url)]);
         assert!(message.contains("***") && !message.contains("hunter2"), "{message}");
     }
+    let message = refused("", &[("WEBHOOK__EVENTS", "https://u:hunter2@api.example")]);
+    assert!(
+        message.contains("has \"https://u:***@api.example/\"") && !message.contains("hunter2"),
+        "{message}"
+    );
     let config = load("webhook.retire_urls = [\"https://u:hunter2@old.example/h\"]", &[], &[]);
     let shown = format!("{:?}", config.map(|config| config.effective().to_vec()));
     assert!(shown.contains("https://u:***@old.example/h") && !shown.contains("hunter2"), "{shown}");
