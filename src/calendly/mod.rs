@@ -5,6 +5,8 @@
 
 mod api_client;
 mod errors;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod http;
 mod once;
 mod rate;

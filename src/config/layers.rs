@@ -96,7 +96,8 @@ pub(super) fn file(path: &Path, problems: &mut Vec<Problem>) -> Layer {
     }
 }
 
-fn toml(text: &str, origin: &str, problems: &mut Vec<Problem>) -> Layer {
+/// A text in TOML.
+pub(super) fn toml(text: &str, origin: &str, problems: &mut Vec<Problem>) -> Layer {
     let mut layer = Layer::default();
     // Not by a builder, which takes a key for a path: "x[99999999999]" = 1 would be a list as long as that.
     match File::from_str(text, FileFormat::Toml).collect() {

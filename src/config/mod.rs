@@ -5,6 +5,8 @@
 
 mod database;
 mod effective;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 pub mod key;
 pub mod key_file;
 mod layers;
@@ -59,10 +61,17 @@ impl Config {
     /// # Errors
     /// Every mistake, together.
     pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
+        Self::layered(sources, |problems| sources.file.as_ref().map(|path| layers::file(path, problems)))
+    }
+
+    fn layered(
+        sources: &Sources,
+        file: impl FnOnce(&mut Vec<Problem>) -> Option<layers::Layer>,
+    ) -> Result<Self, ConfigError> {
         let mut problems = vec![];
         let mut builder = ::config::Config::builder().add_source(layers::defaults(&mut problems));
-        if let Some(path) = &sources.file {
-            builder = builder.add_source(layers::file(path, &mut problems));
+        if let Some(file) = file(&mut problems) {
+            builder = builder.add_source(file);
         }
         let merged = builder
             .add_source(layers::environment(&sources.environment, &mut problems))

@@ -4,6 +4,8 @@
 //! removed when everything in it has been settled elsewhere for long enough.
 
 mod files;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod journal;
 mod memory;
 mod reached;

@@ -174,6 +174,16 @@ fn number(bytes: &[u8]) -> Option<(u32, &[u8])> {
     Some((u32::from_le_bytes(*number), rest))
 }
 
+/// A whole file, with a group for each of these.
+#[cfg(test)]
+pub(super) fn file_of(records: &[Vec<u8>]) -> Vec<u8> {
+    let header = Header { kind: "rotations".into(), database: "d1".into(), before: None };
+    records.iter().fold(header.line().into_bytes(), |mut file, record| {
+        file.extend(group(std::slice::from_ref(record)).unwrap_or_default());
+        file
+    })
+}
+
 #[cfg(test)]
 #[path = "segment_tests.rs"]
 mod tests;

@@ -13,6 +13,8 @@ pub(crate) const UNITS: &[Unit] = &[
     unit("lib", EVERYTHING),
     unit("bin", EVERYTHING),
     unit("cli", EVERYTHING),
+    // Calls what reads in each of these, to break it.
+    unit("fuzzing", EVERYTHING),
     // What the keeper does.
     unit(
         "server",

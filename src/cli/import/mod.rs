@@ -2,6 +2,8 @@
 
 mod csv;
 mod fields;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod intake;
 mod json;
 mod line;

@@ -1,0 +1,63 @@
+//! Whatever comes from outside, one function each: it calls what reads these bytes and panics where that does not do as
+//! promised. The tests below call them with what is likely, the targets under `fuzz/` with what a fuzzer finds.
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+pub use crate::calendly::fuzzing::{error_body, list_answer, rate_headers};
+pub use crate::cli::import::fuzzing::{import_csv, import_json};
+pub use crate::config::fuzzing::configuration;
+use crate::domain::loose_json;
+use crate::domain::outcome::{Doubt, Outcome, Reply, judge};
+pub use crate::spool::fuzzing::{journal_file, journal_record};
+
+/// A token answer: a pair in it is kept, whatever else it holds and whatever the status. Only one that can be read ends
+/// a grant or blames the configuration.
+pub fn token_answer(status: u16, body: &[u8]) {
+    let wait = Some(Duration::from_secs(7));
+    let outcome = judge(&Reply::Whole { status, body, wait });
+    // As serde_json reads it, which refuses some valid JSON.
+    let strictly: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    let text = |key: &str| strictly[key].as_str().filter(|text| !text.is_empty());
+    if let Some(access) = text("access_token") {
+        let Outcome::Success(answer) = &outcome else { panic!("a pair was dropped: {outcome:?}") };
+        assert_eq!(answer.access_token.expose(), access);
+        if let Some(refresh) = text("refresh_token") {
+            assert_eq!(answer.refresh_token.as_ref().map(|token| token.expose()), Some(refresh));
+        }
+    }
+    let members = loose_json::members(body);
+    assert_eq!(members.is_some(), loose_json::is_object(body));
+    let token = members.as_ref().and_then(|members| members.get("access_token")?.as_str());
+    let kept = matches!(outcome, Outcome::Success(_));
+    assert_eq!(kept, token.is_some_and(|token| !token.is_empty()), "{outcome:?}");
+    match outcome {
+        Outcome::Success(answer) => {
+            let shown = format!("{answer:?}");
+            assert!(members.is_some_and(|members| members.contains_key("access_token")));
+            assert!(
+                !answer.access_token.expose().is_empty() && shown.contains("AccessToken(***)"),
+                "{shown}"
+            );
+        }
+        Outcome::InvalidGrant => {
+            assert_eq!(
+                members.and_then(|members| Some(members["error"].as_str()? == "invalid_grant")),
+                Some(true)
+            );
+        }
+        Outcome::ClientRefused(fault) => {
+            let said = members.as_ref().and_then(|members| members.get("error")?.as_str());
+            assert!(
+                said == Some(fault.reason()) || (300..=399).contains(&status),
+                "{fault:?} out of nothing"
+            );
+        }
+        Outcome::Throttled { wait: asked } => assert_eq!((status, asked), (429, wait)),
+        Outcome::Unknown(Doubt::Status(said)) => assert_eq!(said, status),
+        Outcome::Unknown(Doubt::Unreadable) => assert!((200..=299).contains(&status)),
+        Outcome::Unknown(Doubt::Lost) | Outcome::NotSent => panic!("an answer came: {outcome:?}"),
+    }
+}
