@@ -1,5 +1,6 @@
 //! Whatever comes from outside, one function each: it calls what reads these bytes and panics where that does not do as
 //! promised. The tests below call them with what is likely, the targets under `fuzz/` with what a fuzzer finds.
+#![allow(clippy::panic, reason = "a property that does not hold is a bug to be found")]
 
 #[cfg(test)]
 mod tests;
@@ -11,6 +12,7 @@ pub use crate::cli::import::fuzzing::{import_csv, import_json};
 pub use crate::config::fuzzing::configuration;
 use crate::domain::loose_json;
 use crate::domain::outcome::{Doubt, Outcome, Reply, judge};
+use crate::domain::secrets::RefreshToken;
 pub use crate::spool::fuzzing::{journal_file, journal_record};
 
 /// A token answer: a pair in it is kept, whatever else it holds and whatever the status. Only one that can be read ends
@@ -25,7 +27,7 @@ pub fn token_answer(status: u16, body: &[u8]) {
         let Outcome::Success(answer) = &outcome else { panic!("a pair was dropped: {outcome:?}") };
         assert_eq!(answer.access_token.expose(), access);
         if let Some(refresh) = text("refresh_token") {
-            assert_eq!(answer.refresh_token.as_ref().map(|token| token.expose()), Some(refresh));
+            assert_eq!(answer.refresh_token.as_ref().map(RefreshToken::expose), Some(refresh));
         }
     }
     let members = loose_json::members(body);
