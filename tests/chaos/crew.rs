@@ -11,7 +11,7 @@ use crate::support::wait::until;
 /// A stop waits for what is in flight.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(90);
 /// Between the consumption of a token and the durable write lies no more, on a machine that has other things to do.
-const EXPOSED: TimeDelta = TimeDelta::milliseconds(2_500);
+const EXPOSED: TimeDelta = TimeDelta::milliseconds(1_000);
 
 pub(crate) struct Crew {
     keepers: Vec<Keeper>,
@@ -117,9 +117,10 @@ impl Crew {
         }
     }
 
-    /// Whether a keeper that worked was killed when this pair had just been made.
-    pub(crate) fn died_over(&self, issued_at: DateTime<Utc>) -> bool {
-        self.deaths.iter().any(|(from, to)| (*from..=*to).contains(&issued_at))
+    /// How long before the death of a keeper that worked this pair was made, where that may have cost it.
+    pub(crate) fn died_over(&self, issued_at: DateTime<Utc>) -> Option<TimeDelta> {
+        let mut deaths = self.deaths.iter();
+        deaths.find(|(from, to)| (*from..=*to).contains(&issued_at)).map(|(_, to)| *to - issued_at)
     }
 
     /// The ends of all logs, for a failing test to print.

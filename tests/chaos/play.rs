@@ -40,7 +40,7 @@ pub(crate) fn play(settings: Settings) -> Report {
         run.trouble(trouble);
         run.stage.connect_again(&run.crew);
     }
-    let last = run.chance.outage();
+    let last = run.chance.last();
     run.trouble(last);
     let failed = run.stage.clear_faults();
     run.come_into_order();
@@ -66,14 +66,14 @@ impl Run {
                 });
             }
             Trouble::Outage { how, length, meanwhile } => {
-                self.stage.database.leave(&self.stage.home(), how);
+                self.stage.lose_database_under_answers(how);
                 let away = Instant::now();
-                std::thread::sleep(length / 3);
+                std::thread::sleep(length / 2);
                 match meanwhile {
                     None => {}
                     Some(Meanwhile::Kill) => self.kill(who, false, Duration::ZERO),
                     Some(Meanwhile::Terminate) => self.terminate(who, false),
-                    Some(Meanwhile::Pause) => self.crew.freeze(who, || std::thread::sleep(length / 3)),
+                    Some(Meanwhile::Pause) => self.crew.freeze(who, || std::thread::sleep(length / 4)),
                 }
                 std::thread::sleep(length.saturating_sub(away.elapsed()));
                 self.stage.database.come_back();

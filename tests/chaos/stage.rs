@@ -1,16 +1,15 @@
 //! Where it all happens: a simulated Calendly whose answers fail, a database, and the connections in it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use calendly_keeper::domain::facts::{GrantFact, Refusal};
 use calendly_keeper::domain::grant::Connection;
 use calendly_keeper::ports::Store;
 use calendly_keeper::simulator::{Endpoint, Fault, FaultKind, Options, SetFault, Simulator};
 use calendly_keeper::store::KeyRing;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::crew::Crew;
@@ -18,11 +17,14 @@ use crate::outages::Database;
 use crate::settings::Settings;
 use crate::support::book::{Book, Lost, Token, rows};
 use crate::support::keeper_process::Setup;
+use crate::support::postgres::Stop;
 use crate::support::rig::open_at;
 use crate::support::wait::until;
 
 /// What an answer needs to come: the time in which most kills lose it.
 const WAY: u64 = 100;
+/// For the answers that an outage shall meet.
+const HELD: Duration = Duration::from_secs(2);
 const REST: Duration = Duration::from_secs(10);
 
 pub(crate) struct Stage {
@@ -98,8 +100,17 @@ impl Stage {
         fired
     }
 
-    pub(crate) fn home(&self) -> PathBuf {
-        self.home.path().into()
+    /// The database goes away while answers are on their way; they arrive when it is gone.
+    pub(crate) fn lose_database_under_answers(&mut self, how: Stop) {
+        let holding = self.simulator.fault(Fault::always(Endpoint::Token, FaultKind::Hold)).unwrap();
+        // Nobody may be allowed to refresh now: then it goes away all the same.
+        let waited = Instant::now();
+        while self.simulator.held() < 3 && waited.elapsed() < HELD {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        self.database.leave(self.home.path(), how);
+        assert!(self.simulator.clear_fault(holding));
+        self.simulator.release();
     }
 
     pub(crate) fn store(&self) -> Arc<dyn Store> {
@@ -147,8 +158,8 @@ impl Stage {
         let issued = self.issued();
         let newly = behind.len();
         for lost in behind {
-            explained(&lost, &issued, crew).unwrap_or_else(|why| panic!("{why}"));
-            self.book.lose(lost);
+            let before = explained(&lost, &issued, crew).unwrap_or_else(|why| panic!("{why}"));
+            self.lose(lost, before);
         }
         newly
     }
@@ -165,10 +176,16 @@ impl Stage {
             let id = self.book.given[&grant].id.clone();
             let arrived = issued[&(grant, generation + 1)].1;
             let lost = Lost { id, consumed: (grant, generation), arrived };
-            explained(&lost, &issued, crew)
+            let before = explained(&lost, &issued, crew)
                 .unwrap_or_else(|why| panic!("presented again: {why}: {entry:?}\n{}", crew.said()));
-            self.book.lose(lost);
+            self.lose(lost, before);
         }
+    }
+
+    fn lose(&mut self, lost: Lost, before: TimeDelta) {
+        let (id, arrived) = (&lost.id, if lost.arrived { "arrived" } else { "on its way" });
+        eprintln!("chaos: lost {id}, made {} ms before a kill, answer {arrived}", before.num_milliseconds());
+        self.book.lose(lost);
     }
 
     /// Users whose grants are known to be gone connect again. Nobody else's may be.
@@ -202,12 +219,8 @@ fn explained(
     lost: &Lost,
     issued: &BTreeMap<Token, (DateTime<Utc>, bool)>,
     crew: &Crew,
-) -> Result<(), String> {
+) -> Result<TimeDelta, String> {
     let pair = (lost.consumed.0, lost.consumed.1 + 1);
     let (at, _) = issued.get(&pair).ok_or_else(|| format!("{lost:?}: no such answer"))?;
-    if crew.died_over(*at) {
-        Ok(())
-    } else {
-        Err(format!("{lost:?}, answered at {at}, when nobody was killed"))
-    }
+    crew.died_over(*at).ok_or_else(|| format!("{lost:?}, answered at {at}, when nobody was killed"))
 }

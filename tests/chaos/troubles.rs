@@ -100,8 +100,16 @@ impl Chance {
         round
     }
 
-    /// The last of a short run, which on PostgreSQL cannot wait for what comes after the hold.
-    pub(crate) fn outage(&mut self) -> Trouble {
+    /// What each run ends with: in the short form on PostgreSQL nobody refreshes after it.
+    pub(crate) fn last(&mut self) -> Trouble {
+        let mut last = self.outage();
+        if let Trouble::Outage { meanwhile, .. } = &mut last {
+            *meanwhile = Some(Meanwhile::Kill);
+        }
+        last
+    }
+
+    fn outage(&mut self) -> Trouble {
         let how = if self.chance.random() { Stop::Fast } else { Stop::Immediate };
         let mut meanwhile = vec![None, Some(Meanwhile::Kill), Some(Meanwhile::Pause)];
         // A stop waits for its database for some 10 s.
@@ -109,8 +117,9 @@ impl Chance {
             meanwhile.push(Some(Meanwhile::Terminate));
         }
         let meanwhile = meanwhile[self.up_to(meanwhile.len())];
-        let longest = if self.settings.is_long() { 20_000 } else { 3_000 };
-        Trouble::Outage { how, length: self.milliseconds(1_500..longest), meanwhile }
+        // A kill in the middle comes long after every answer that was on its way at the beginning.
+        let longest = if self.settings.is_long() { 20_000 } else { 3_500 };
+        Trouble::Outage { how, length: self.milliseconds(2_600..longest), meanwhile }
     }
 
     fn kill(&mut self, take_over: bool) -> Trouble {
