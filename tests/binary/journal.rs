@@ -65,6 +65,25 @@ fn killed_while_sqlite_takes_nothing_the_pair_is_in_the_journal() {
 }
 
 #[test]
+fn who_stands_by_on_the_same_data_directory_finds_what_the_one_that_was_killed_has_journalled() {
+    let place = Installation::new(600);
+    let (mut second, mut other) = (None, None);
+    let keeper = with_a_pair_in_hand(&place, || {
+        let standing_by = place.start();
+        standing_by.wait_for(&["standing by, another keeper works"]);
+        second = Some(standing_by);
+        other = Some(locked(&place));
+    });
+    keeper.kill();
+    drop(other);
+
+    let second = second.unwrap();
+    second.wait_for(&["started", "connections=1", "active=1"]);
+    second.wait_for(&["what the database lacked was written forward", "written=1"]);
+    assert_kept(&place);
+}
+
+#[test]
 #[cfg_attr(
     not(has_postgres),
     ignore = "PostgreSQL's server binaries were not found; install Debian's postgresql"

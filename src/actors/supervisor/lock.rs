@@ -24,7 +24,7 @@ struct Kept {
     replayed: bool,
 }
 
-async fn keep(services: &Arc<Services>) -> Result<Kept, StoreError> {
+async fn keep(services: &Arc<Services>, standing_by: bool) -> Result<Kept, StoreError> {
     let journal = &services.journal;
     let replayed = journal.take_wanted();
     let done = async {
@@ -34,6 +34,11 @@ async fn keep(services: &Arc<Services>) -> Result<Kept, StoreError> {
         }
         let lock = services.adapters.store.keep_lock().await?;
         if matches!(lock, Lock::Ours { .. }) {
+            if standing_by {
+                // Whoever had it until now may have gone on writing into this very journal, on SQLite, and died.
+                replay(services).await?;
+                journal.compare(services.adapters.store.reached().await?).await;
+            }
             journal.note_reached().await;
         }
         Ok(lock)
@@ -61,7 +66,8 @@ impl Supervisor {
         let services = self.shared.services.clone();
         let task = services.io.spawn({
             let services = services.clone();
-            async move { keep(&services).await }
+            let standing_by = self.phase == Phase::StandBy;
+            async move { keep(&services, standing_by).await }
         });
         ctx.spawn(wrap_future(task).map(|kept, actor: &mut Self, ctx| {
             match kept {
