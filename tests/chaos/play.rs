@@ -121,6 +121,7 @@ impl Run {
     /// trouble comes before.
     fn recovers(&mut self, what: &'static str, from: DateTime<Utc>, over: DateTime<Utc>) {
         let before = self.stage.simulator.counters().rotations;
+        let over = over.max(self.stage.first_due(self.settings.lifetime()));
         self.wait(what, |stage| stage.simulator.counters().rotations > before);
         let refreshed = Utc::now();
         let valid = (self.chance.up_to(4) > 0).then(|| {

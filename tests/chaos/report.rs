@@ -20,6 +20,7 @@ const PATIENCE: TimeDelta = TimeDelta::seconds(15);
 pub(crate) struct Span {
     pub(crate) what: &'static str,
     pub(crate) from: DateTime<Utc>,
+    /// Or when somebody was due, where that came later.
     pub(crate) over: DateTime<Utc>,
     /// The next refresh.
     pub(crate) refreshed: Option<DateTime<Utc>>,
@@ -165,7 +166,8 @@ impl fmt::Display for Report {
         let mut recoveries: BTreeMap<(&str, &str), Vec<TimeDelta>> = BTreeMap::new();
         for Span { what, over, refreshed, to, .. } in &self.spans {
             for (end, at) in [("refreshing", refreshed), ("all in order", to)] {
-                recoveries.entry((what, end)).or_default().extend(at.map(|at| at - over));
+                let took = at.map(|at| (at - over).max(TimeDelta::zero()));
+                recoveries.entry((what, end)).or_default().extend(took);
             }
         }
         for ((what, end), mut took) in recoveries.into_iter().filter(|(_, took)| !took.is_empty()) {

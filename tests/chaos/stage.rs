@@ -139,6 +139,15 @@ impl Stage {
         living.into_iter().filter(|id| !valid(id)).collect()
     }
 
+    /// When a keeper at work has something to do, at the latest.
+    pub(crate) fn first_due(&self, lifetime: i64) -> DateTime<Utc> {
+        let given = self.book.given.values().filter(|given| !self.book.open.contains(&given.id));
+        let ends = given.map(|given| self.simulator.current_grant(&given.id).unwrap().expires_at);
+        // A fifth of the shortest lifetime before the end, but not less than 5 s.
+        let margin = TimeDelta::seconds((lifetime * 2 / 15).max(5));
+        ends.min().map_or(DateTime::UNIX_EPOCH, |ends| ends - margin)
+    }
+
     /// When each pair was made, by the token that it belongs to.
     fn issued(&self) -> BTreeMap<Token, (DateTime<Utc>, bool)> {
         let issued = self.simulator.ledger().issued.into_iter();
