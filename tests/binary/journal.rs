@@ -122,6 +122,30 @@ fn stopped_while_postgresql_is_down_the_pair_is_left_to_the_next_start() {
     assert_kept(&place);
 }
 
+#[test]
+fn a_sqlite_file_that_was_restored_is_told_once_at_the_start() {
+    let place = Installation::new(600);
+    place.connect_expired(&["anna"]);
+    let before = fs::read(place.file("keeper.db")).unwrap();
+    let keeper = place.started();
+    let noted = || fs::read(place.file("journal").join("reached")).ok();
+    let first = until("the first note", DEADLINE, noted);
+    keeper.wait_for(&["connection/anna", "token refreshed"]);
+    until("how far the database has come is noted", DEADLINE, || noted().filter(|note| *note != first));
+    keeper.terminate();
+    assert_eq!(keeper.ended().0, 0);
+    for again in ["keeper.db-wal", "keeper.db-shm"] {
+        drop(fs::remove_file(place.file(again)));
+    }
+    fs::write(place.file("keeper.db"), before).unwrap();
+
+    let next = place.started();
+    next.wait_for(&["the database went back, and what it lacks is not in the journal"]);
+    next.terminate();
+    let (_, said) = next.ended();
+    assert_eq!(said.matches("the database went back, and what it lacks").count(), 1, "{said}");
+}
+
 /// What is in it may be the only living tokens of some users.
 #[test]
 fn a_journal_that_is_not_this_database_s_or_was_cut_ends_the_start_with_2_and_is_left_as_it_is() {

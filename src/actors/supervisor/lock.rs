@@ -37,7 +37,9 @@ async fn keep(services: &Arc<Services>, standing_by: bool) -> Result<Kept, Store
             if standing_by {
                 // Whoever had it until now may have gone on writing into this very journal, on SQLite, and died.
                 replay(services).await?;
-                journal.compare(services.adapters.store.reached().await?).await;
+                if !replayed {
+                    journal.compare(services.adapters.store.reached().await?).await;
+                }
             }
             journal.note_reached().await;
         }
