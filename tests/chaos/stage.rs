@@ -23,8 +23,9 @@ use crate::support::wait::until;
 
 /// What an answer needs to come: the time in which most kills lose it.
 const WAY: u64 = 100;
-/// For the answers that an outage shall meet.
-const HELD: Duration = Duration::from_secs(2);
+/// So much more do answers need that an outage shall meet, and so long they are waited for.
+const LATE: u64 = 600;
+const PATIENCE: Duration = Duration::from_secs(2);
 const REST: Duration = Duration::from_secs(10);
 
 pub(crate) struct Stage {
@@ -102,15 +103,16 @@ impl Stage {
 
     /// The database goes away while answers are on their way; they arrive when it is gone.
     pub(crate) fn lose_database_under_answers(&mut self, how: Stop) {
-        let holding = self.simulator.fault(Fault::always(Endpoint::Token, FaultKind::Hold)).unwrap();
+        let late = Fault::always(Endpoint::Token, FaultKind::DelayAnswer { ms: LATE });
+        let late = self.simulator.fault(late).unwrap();
+        let made = || self.simulator.counters().rotations;
+        let (before, waited) = (made(), Instant::now());
         // Nobody may be allowed to refresh now: then it goes away all the same.
-        let waited = Instant::now();
-        while self.simulator.held() < 3 && waited.elapsed() < HELD {
+        while made() < before + 3 && waited.elapsed() < PATIENCE {
             std::thread::sleep(Duration::from_millis(10));
         }
         self.database.leave(self.home.path(), how);
-        assert!(self.simulator.clear_fault(holding));
-        self.simulator.release();
+        assert!(self.simulator.clear_fault(late));
     }
 
     pub(crate) fn store(&self) -> Arc<dyn Store> {
