@@ -54,6 +54,7 @@ impl Run {
         eprintln!("chaos on {}: {since:>4} s {trouble:?}", self.settings.backend.name());
         let anybody = self.chance.up_to(self.settings.keepers);
         let who = if self.chance.up_to(3) == 0 { anybody } else { self.crew.worker().unwrap_or(anybody) };
+        let mut absent = false;
         match trouble {
             Trouble::Kill(away) => self.kill(who, true, away),
             Trouble::Terminate => self.terminate(who, true),
@@ -71,6 +72,11 @@ impl Run {
                 std::thread::sleep(length / 2);
                 match meanwhile {
                     None => {}
+                    // Who stands by on the same data directory has to do without it.
+                    Some(Meanwhile::Kill) if !self.settings.has_holds() && !self.settings.alone() => {
+                        self.crew.kill(who, || {});
+                        absent = true;
+                    }
                     Some(Meanwhile::Kill) => self.kill(who, false, Duration::ZERO),
                     Some(Meanwhile::Terminate) => self.terminate(who, false),
                     Some(Meanwhile::Pause) => self.crew.freeze(who, || std::thread::sleep(length / 4)),
@@ -89,6 +95,9 @@ impl Run {
             }
         }
         self.recovers(trouble.name(self.settings), began, over);
+        if absent {
+            self.crew.run(who);
+        }
     }
 
     fn kill(&mut self, who: usize, can_look: bool, away: Duration) {
