@@ -178,8 +178,7 @@ impl Run {
         let waited = Instant::now();
         loop {
             self.crew.tend();
-            self.stage.note_presented_again(&self.crew);
-            let refused = self.stage.refused();
+            let refused = self.stage.refused(&self.crew);
             let now = Utc::now();
             open.clear();
             open.extend(self.stage.rows().into_iter().filter(|row| {
@@ -200,9 +199,8 @@ impl Run {
     fn end(mut self, failed: u64) -> Report {
         (0..self.settings.keepers).for_each(|n| self.crew.terminate(n));
         let ended = Utc::now();
-        self.stage.note_presented_again(&self.crew);
+        self.stage.refused(&self.crew);
         self.stage.compare(&self.crew);
-        self.stage.refused();
         Report::new(self.settings, &self.stage, self.crew.record, self.spans, (ended, failed))
     }
 }

@@ -201,8 +201,7 @@ impl Stage {
 
     /// Users whose grants are known to be gone connect again. Nobody else's may be.
     pub(crate) fn connect_again(&mut self, crew: &Crew) {
-        self.note_presented_again(crew);
-        let refused = self.refused();
+        let refused = self.refused(crew);
         if refused.is_empty() {
             return;
         }
@@ -212,9 +211,12 @@ impl Stage {
     }
 
     /// Whose grants are marked as gone: rightly so, and for the right reason.
-    pub(crate) fn refused(&self) -> Vec<String> {
+    pub(crate) fn refused(&mut self, crew: &Crew) -> Vec<String> {
+        // In this order: what a row tells has been presented before.
+        let rows = self.rows();
+        self.note_presented_again(crew);
         let mut refused = vec![];
-        for row in self.rows() {
+        for row in rows {
             if let GrantFact::Refused { reason, .. } = row.facts.grant {
                 let id = row.id.as_str().to_owned();
                 assert!(self.book.open.contains(&id) && reason == Refusal::RotationLost, "{row:?}");
