@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::domain::refresh_outcome::RefreshOutcome;
+
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
         /// Counters that only go up.
@@ -31,15 +33,15 @@ macro_rules! counters {
 }
 
 counters! {
-    /// Rotations kept.
+    /// Refreshes that ended as [`RefreshOutcome::Success`].
     refreshed,
-    /// Grants ended by the provider or the user.
+    /// Refreshes that ended as [`RefreshOutcome::Refused`].
     refused,
-    /// Grants lost by us: must stay at 0.
+    /// Refreshes that ended as [`RefreshOutcome::SelfInflicted`]: must stay at 0.
     self_inflicted,
-    /// Refreshes that failed with the token unconsumed.
+    /// Refreshes that ended as [`RefreshOutcome::Transient`].
     transient,
-    /// Refreshes whose outcome is not known.
+    /// Refreshes that ended as [`RefreshOutcome::Unknown`].
     unknown,
     /// Late answers of replaced or deleted grants.
     superseded,
@@ -51,6 +53,47 @@ counters! {
     restarts,
     /// Children parked.
     quarantines,
+}
+
+impl Counters {
+    /// A refresh ended, in one of five ways.
+    pub fn refresh_ended(&self, outcome: RefreshOutcome) {
+        let counter = match outcome {
+            RefreshOutcome::Success => &self.refreshed,
+            RefreshOutcome::Refused => &self.refused,
+            RefreshOutcome::SelfInflicted => &self.self_inflicted,
+            RefreshOutcome::Transient => &self.transient,
+            RefreshOutcome::Unknown => &self.unknown,
+        };
+        counter.add_one();
+    }
+}
+
+impl Counted {
+    /// How many refreshes ended in this way.
+    #[must_use]
+    pub fn refreshes(&self, outcome: RefreshOutcome) -> u64 {
+        match outcome {
+            RefreshOutcome::Success => self.refreshed,
+            RefreshOutcome::Refused => self.refused,
+            RefreshOutcome::SelfInflicted => self.self_inflicted,
+            RefreshOutcome::Transient => self.transient,
+            RefreshOutcome::Unknown => self.unknown,
+        }
+    }
+
+    /// How many refreshes ended.
+    #[must_use]
+    pub fn refreshes_ended(&self) -> u64 {
+        RefreshOutcome::ALL.into_iter().map(|outcome| self.refreshes(outcome)).sum()
+    }
+
+    /// The share of success among those that were not refused, in hundredths of a percent, rounded down: 10 000 is all.
+    /// `None` where there were none.
+    #[must_use]
+    pub fn objective(&self) -> Option<u64> {
+        (self.refreshed * 10_000).checked_div(self.refreshes_ended() - self.refused)
+    }
 }
 
 /// One counter.

@@ -3,6 +3,7 @@
 mod changes;
 mod load;
 mod lock;
+mod objective;
 mod status;
 mod storm;
 mod sweep;
@@ -54,6 +55,7 @@ pub struct Supervisor {
     phase: Phase,
     polling: bool,
     last_counted: Counted,
+    last_day: objective::LastDay,
     /// Said once.
     unreadable: HashSet<ConnectionId>,
     /// Who works, while we stand by.
@@ -84,6 +86,7 @@ impl Supervisor {
             phase,
             polling: false,
             last_counted: Counted::default(),
+            last_day: objective::LastDay::default(),
             unreadable: HashSet::new(),
             holder: None,
             storm: Storm::default(),

@@ -69,6 +69,9 @@ impl Supervisor {
         }
         line.push(("refreshed".into(), news.refreshed.to_string()));
         line.push(("repaired".into(), news.repaired.to_string()));
+        if let Some(share) = self.last_day.objective(services.adapters.clock.boot(), &counted) {
+            line.push(("objective".into(), share));
+        }
         if let Some(exposed) = services.registry.exposure.read() {
             for (key, exposed) in [("exposure_median", exposed.median), ("exposure_p99", exposed.p99)] {
                 line.push((key.into(), format!("{exposed:.1?}")));

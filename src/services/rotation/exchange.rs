@@ -7,8 +7,9 @@ use log::warn;
 use serde_json::json;
 
 use super::claim::{self, Consumed, Held};
-use super::{Ended, RETRY, Rotation};
+use super::{Ended, RETRY, Rotation, lost};
 use crate::domain::outcome::{Outcome, TokenAnswer};
+use crate::domain::refresh_outcome::RefreshOutcome;
 use crate::domain::rotation::Commit;
 use crate::domain::timeline::Kind;
 use crate::domain::token::{DEFAULT_LIFETIME, MIN_INTERVAL_AFTER_ODD_EXPIRY};
@@ -28,7 +29,7 @@ const HANGS: Duration = Duration::from_secs(3);
 pub(super) enum Answered {
     Pair(Box<Commit>, Vec<&'static str>),
     Refused,
-    Ended(Ended),
+    Ended(Ended, RefreshOutcome),
 }
 
 /// Sends the token and says what came of it.
@@ -40,7 +41,7 @@ pub(super) async fn exchange(rotation: &Rotation, held: &Held) -> Answered {
     let left = ends.and_then(|at| (at - sent_at).to_std().ok()).unwrap_or_default();
     let backoff = RETRY.within(left).delay(attempts + 1, rotation.draw());
     if held.claimed_at.age(&**clock) >= CLAIM_FRESH {
-        return Answered::Ended(give_up(rotation, held, Consumed::No, backoff, "claim_too_old", None).await);
+        return give_up(rotation, held, Consumed::No, backoff, "claim_too_old", None).await;
     }
     let (consumed, delay, reason, fault) = match send(rotation, held).await {
         Outcome::Success(answer) => {
@@ -64,7 +65,7 @@ pub(super) async fn exchange(rotation: &Rotation, held: &Held) -> Answered {
             (Consumed::Perhaps, delay, doubt.to_string(), Some(Fault::CalendlyFailing))
         }
     };
-    Answered::Ended(give_up(rotation, held, consumed, delay, &reason, fault).await)
+    give_up(rotation, held, consumed, delay, &reason, fault).await
 }
 
 /// Sends the token. One answer that hangs is no reason to keep all others from starting.
@@ -86,27 +87,27 @@ async fn give_up(
     delay: Duration,
     reason: &str,
     fault: Option<Fault>,
-) -> Ended {
+) -> Answered {
     let services = &rotation.services;
     if let Some(kind) = fault {
         services.system.failed(kind, rotation.id(), services.adapters.clock.now());
     }
-    let (counter, outcome) = match consumed {
-        Consumed::No => (&services.counters().transient, "not_consumed"),
-        Consumed::Perhaps => (&services.counters().unknown, "unknown"),
+    let outcome = match consumed {
+        Consumed::No => RefreshOutcome::Transient,
+        Consumed::Perhaps => RefreshOutcome::Unknown,
     };
-    counter.add_one();
-    warn!(target: &rotation.target(), outcome, reason,
+    warn!(target: &rotation.target(), outcome = outcome.as_str(), reason,
         retry_in:% = humantime::format_duration(Duration::from_millis(delay.as_millis() as u64));
         "token not refreshed");
-    let detail = json!({ "outcome": outcome, "reason": reason, "generation": held.generation });
+    let detail = json!({ "outcome": outcome.as_str(), "reason": reason, "generation": held.generation });
     services.timeline.note(
         rotation.id(),
         Kind::RefreshFailed,
         format!("token not refreshed ({reason})"),
         detail,
     );
-    claim::release(rotation, held, consumed, delay).await
+    let ended = claim::release(rotation, held, consumed, delay).await;
+    Answered::Ended(ended, lost(ended).unwrap_or(outcome))
 }
 
 /// Makes a commit of an answer. Nothing in it can make the pair be dropped.

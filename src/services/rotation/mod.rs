@@ -22,6 +22,7 @@ use super::journal::{Behind, Use};
 use crate::domain::backoff::Backoff;
 use crate::domain::decision::Why;
 use crate::domain::ids::{ConnectionId, Generation, GrantId};
+use crate::domain::refresh_outcome::RefreshOutcome;
 use crate::domain::rotation::Commit;
 use crate::domain::timeline::Kind;
 use crate::ports::StoreError;
@@ -101,28 +102,41 @@ pub fn resume(services: &Arc<Services>, cell: &Arc<Cell>) {
 
 impl Rotation {
     async fn run(self, _place: Place) -> Ended {
+        let (ended, outcome) = self.refresh().await;
+        // The one place where they are counted: a refresh ends once. Before the claim it has not begun.
+        if let Some(outcome) = outcome {
+            self.services.counters().refresh_ended(outcome);
+        }
+        ended
+    }
+
+    /// How it ended, and as what that counts.
+    async fn refresh(&self) -> (Ended, Option<RefreshOutcome>) {
         let turn = match self.why {
             Why::Witness => None, // whoever called it may hold the turn
             _ => self.services.system.turn(self.id()).await,
         };
         let needed_by = self.cell.read(|connection| connection.expires_at);
         if let Some(wait) = self.wait_for_journal(needed_by) {
-            return self.retry_in(wait.min(LOOKS_AGAIN));
+            return (self.retry_in(wait.min(LOOKS_AGAIN)), None);
         }
         let Some(permit) = self.services.limiter.permit(self.why.urgency(), needed_by).await else {
-            return Ended::Stopping;
+            return (Ended::Stopping, None);
         };
-        let held = match claim::claim(&self).await {
+        let held = match claim::claim(self).await {
             Ok(held) => held,
-            Err(ended) => return ended,
+            Err(ended) => return (ended, lost(ended)),
         };
-        let answered = exchange::exchange(&self, &held).await;
+        let answered = exchange::exchange(self, &held).await;
         drop(permit);
-        match answered {
-            exchange::Answered::Pair(commit, oddities) => self.keep(held, *commit, oddities).await,
-            exchange::Answered::Refused => refusal::refused(&self, held, turn.is_some()).await,
-            exchange::Answered::Ended(ended) => ended,
-        }
+        let (ended, outcome) = match answered {
+            exchange::Answered::Pair(commit, oddities) => {
+                return (self.keep(held, *commit, oddities).await, Some(RefreshOutcome::Success));
+            }
+            exchange::Answered::Refused => refusal::refused(self, held, turn.is_some()).await,
+            exchange::Answered::Ended(ended, outcome) => (ended, outcome),
+        };
+        (ended, Some(outcome))
     }
 
     async fn keep(&self, held: Held, commit: Commit, oddities: Vec<&'static str>) -> Ended {
@@ -150,7 +164,6 @@ impl Rotation {
                 return Ended::MovedOn;
             }
         }
-        services.counters().refreshed.add_one();
         services.system.succeeded(services.adapters.clock.now());
         let took = services.adapters.clock.boot().saturating_sub(self.started);
         let expires_in = commit.lifetime.seconds().unsigned_abs();
@@ -225,6 +238,11 @@ impl Rotation {
     fn draw(&self) -> f64 {
         self.services.adapters.jitter.draw()
     }
+}
+
+/// A grant that ended without an answer that says so was lost with the database's last commits.
+fn lost(ended: Ended) -> Option<RefreshOutcome> {
+    (ended == Ended::Refused).then_some(RefreshOutcome::SelfInflicted)
 }
 
 /// Which pair a step is about.

@@ -16,6 +16,7 @@ use super::{Ended, Guard, Rotation, start};
 use crate::domain::decision::Why;
 use crate::domain::facts::{Refusal, WebhookState};
 use crate::domain::ids::ConnectionId;
+use crate::domain::refresh_outcome::RefreshOutcome;
 use crate::domain::rotation::Refuse;
 use crate::domain::timeline::Kind;
 use crate::ports::StoreError;
@@ -31,7 +32,7 @@ const WITNESSES: usize = 6;
 const WITHHELD: Duration = Duration::from_secs(15);
 
 /// Marks the grant as gone, where the refusal stands. `confirming`: it was withheld before, and others succeed again.
-pub(super) async fn refused(rotation: &Rotation, held: Held, confirming: bool) -> Ended {
+pub(super) async fn refused(rotation: &Rotation, held: Held, confirming: bool) -> (Ended, RefreshOutcome) {
     let services = &rotation.services;
     services.system.answered();
     services.limiter.refused();
@@ -39,12 +40,12 @@ pub(super) async fn refused(rotation: &Rotation, held: Held, confirming: bool) -
         // It speaks for somebody else; about itself it is asked again.
         services.system.note_refusal(rotation.id());
         services.system.withhold(rotation.id());
-        return claim::release(rotation, &held, Consumed::No, WITHHELD).await;
+        return put_off(rotation, &held).await;
     }
     let grace = if confirming { Duration::ZERO } else { GRACE };
     if !stands(rotation, grace).await {
         services.system.withhold(rotation.id());
-        return claim::release(rotation, &held, Consumed::No, WITHHELD).await;
+        return put_off(rotation, &held).await;
     }
     let first = rotation.cell.read(|c| c.granted_generation == held.generation);
     // After the database went back it is we who may have sent a token that was used up.
@@ -52,11 +53,21 @@ pub(super) async fn refused(rotation: &Rotation, held: Held, confirming: bool) -
     let reason = Refusal::classify(doubtful, first);
     let guard = (held.grant_id, held.generation);
     match end(rotation, guard, guard, reason).await {
-        Some(true) => Ended::Refused,
-        Some(false) => Box::pin(rotation.moved_on()).await,
+        Some(true) => (Ended::Refused, reason.into()),
+        Some(false) => unrefused(Box::pin(rotation.moved_on()).await),
         // Nothing is lost: the claim stays open, the same answer will come again.
-        None => rotation.retry_in(Duration::from_secs(5)),
+        None => unrefused(rotation.retry_in(Duration::from_secs(5))),
     }
+}
+
+/// The refusal may be everybody's: asked again later.
+async fn put_off(rotation: &Rotation, held: &Held) -> (Ended, RefreshOutcome) {
+    unrefused(claim::release(rotation, held, Consumed::No, WITHHELD).await)
+}
+
+/// What a refusal that ended no grant counts as.
+fn unrefused(ended: Ended) -> (Ended, RefreshOutcome) {
+    (ended, super::lost(ended).unwrap_or(RefreshOutcome::Transient))
 }
 
 /// Marks a grant as gone whose living refresh token nobody knows any more: the database went back. `stored`: its row.
@@ -68,7 +79,7 @@ pub(super) async fn lost(rotation: &Rotation, stored: Guard) -> Ended {
     }
 }
 
-/// Writes it down in the row, then in the cell, the counters and the timeline; `None` where the database does not answer.
+/// Writes it down in the row, then in the cell and the timeline; `None` where the database does not answer.
 async fn end(rotation: &Rotation, row: Guard, memory: Guard, reason: Refusal) -> Option<bool> {
     let services = &rotation.services;
     let at = services.adapters.clock.now();
@@ -78,19 +89,13 @@ async fn end(rotation: &Rotation, row: Guard, memory: Guard, reason: Refusal) ->
     }
     let generation = memory.1;
     rotation.cell.refused(memory.0, generation, reason, at);
-    let counters = services.counters();
-    let (counter, kind, text) = match reason {
-        Refusal::RotationLost => {
-            (&counters.self_inflicted, Kind::RotationLost, "an answer was lost, the grant is gone")
+    let (kind, text) = match reason {
+        Refusal::RotationLost => (Kind::RotationLost, "an answer was lost, the grant is gone"),
+        Refusal::Revoked => (Kind::Revoked, "Calendly refuses the grant: revoked"),
+        Refusal::DeadOnArrival => {
+            (Kind::DeadOnArrival, "Calendly refused the imported grant at its first refresh")
         }
-        Refusal::Revoked => (&counters.refused, Kind::Revoked, "Calendly refuses the grant: revoked"),
-        Refusal::DeadOnArrival => (
-            &counters.refused,
-            Kind::DeadOnArrival,
-            "Calendly refused the imported grant at its first refresh",
-        ),
     };
-    counter.add_one();
     services.timeline.note(rotation.id(), kind, text, json!({ "generation": generation }));
     Some(true)
 }
