@@ -1,6 +1,7 @@
 //! What services are written against: time, chance, Calendly and the store as traits. Adapters implement them, nothing here does I/O.
 
 mod journal;
+mod store_error;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use crate::domain::subscription::{Found, Owner, Recorded};
 use crate::domain::timeline::Entry;
 
 pub use self::journal::{Journal, JournalError, Receipt, Sealer};
+pub use self::store_error::StoreError;
 
 /// What time it is.
 pub trait Clock: Send + Sync {
@@ -156,20 +158,6 @@ pub enum ApiErrorClass {
     Unreadable,
 }
 
-/// A failure of the store.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum StoreError {
-    /// Not reachable, too slow, or shutting down: try again later. A write may have happened.
-    #[error("the database is not available: {0}")]
-    Unavailable(String),
-    /// The database refused this very row: trying again does not help.
-    #[error("the database refused the row: {0}")]
-    Refused(String),
-    /// What is stored cannot be read: wrong key, damage, another version.
-    #[error("{0}")]
-    Unreadable(String),
-}
-
 /// A deletion as the store made it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deleted {
@@ -294,6 +282,8 @@ pub trait Store: Send + Sync {
     /// Says that this keeper's journal holds nothing any more that the database lacks: its claims can be taken over
     /// without waiting for it.
     async fn note_replayed(&self) -> Result<(), StoreError>;
+    /// Writes something that says nothing, to see whether the database takes writes.
+    async fn try_write(&self) -> Result<(), StoreError>;
 
     /// `None`: somebody else is at it, or the facts have changed.
     async fn claim(&self, request: ClaimRequest<'_>) -> Result<Option<Claimed>, StoreError>;

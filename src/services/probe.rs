@@ -30,13 +30,13 @@ pub(super) fn watch(services: &Arc<Services>) {
 async fn probe_for_ever(services: &Arc<Services>) {
     loop {
         let changed = services.system.changed();
-        if services.system.current().is_none() {
+        if !services.system.is_holding() {
             changed.await;
             continue;
         }
         let mut attempt = 1;
         let mut wait = PROBE.delay(attempt, 1.0);
-        while services.system.current().is_some() {
+        while services.system.is_holding() {
             sleep(wait).await;
             wait = if probe(services) {
                 attempt += 1;
@@ -50,8 +50,10 @@ async fn probe_for_ever(services: &Arc<Services>) {
 
 /// False where there was nobody to send.
 fn probe(services: &Arc<Services>) -> bool {
-    let Some(fault) = services.system.current() else { return true };
-    if fault.kind == Kind::EverybodyRefused
+    if !services.system.is_holding() {
+        return true;
+    }
+    if services.system.is(Kind::EverybodyRefused)
         && let Some(cell) = healthy(services)
         && rotation::start(services, &cell, Why::Witness).is_some()
     {

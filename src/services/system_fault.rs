@@ -1,52 +1,29 @@
 //! Faults of the whole system: recognised as such, said once, probed, and never blamed on a single connection.
 
-use std::collections::{HashMap, HashSet};
+mod kind;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use log::{info, warn};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
+pub use self::kind::Kind;
+
+use self::kind::Group;
 use super::limiter::Limiter;
 use crate::domain::ids::ConnectionId;
+use crate::ports::StoreError;
 use crate::registry::lock;
 
 /// So many connections in a row, without a success between them, are not their own fault any more.
 const MANY: usize = 5;
 
-/// What is wrong for all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// Client id, secret or token URL are wrong.
-    ClientRefused,
-    /// Every grant is refused.
-    EverybodyRefused,
-    /// No connection to Calendly.
-    CalendlyUnreachable,
-    /// Calendly's answers say nothing.
-    CalendlyFailing,
-    /// Everybody is told to wait.
-    EverybodyThrottled,
-    /// The database does not answer.
-    DatabaseAway,
-}
-
-impl Kind {
-    /// The machine-readable name.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ClientRefused => "client_refused",
-            Self::EverybodyRefused => "everybody_refused",
-            Self::CalendlyUnreachable => "calendly_unreachable",
-            Self::CalendlyFailing => "calendly_failing",
-            Self::EverybodyThrottled => "everybody_throttled",
-            Self::DatabaseAway => "database_away",
-        }
-    }
-}
+/// Where writes fail again so soon after a write went well, only a refresh that succeeds says that all is well.
+const STUBBORN: TimeDelta = TimeDelta::minutes(1);
 
 /// A fault that holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,12 +58,26 @@ pub struct SystemFault {
 
 #[derive(Debug, Default)]
 struct State {
-    fault: Option<Fault>,
+    faults: BTreeMap<Kind, DateTime<Utc>>,
     /// Distinct connections that failed alike since the last success.
     streaks: HashMap<Kind, HashSet<ConnectionId>>,
     /// Connections whose refusal was withheld.
     withheld: HashSet<ConnectionId>,
     successes: u64,
+    /// Something was not written as it should have been, and nothing has been written since.
+    doubts_database: bool,
+    database_back: Option<DateTime<Utc>>,
+    stubborn: bool,
+}
+
+impl State {
+    fn is_holding(&self) -> bool {
+        self.faults.keys().any(|kind| kind.holds())
+    }
+
+    fn holds_any_of(&self, group: Group) -> Option<Kind> {
+        self.faults.keys().copied().find(|kind| kind.group() == group)
+    }
 }
 
 impl SystemFault {
@@ -102,23 +93,86 @@ impl SystemFault {
         }
     }
 
-    /// The fault that holds now.
+    /// The fault that is shown now.
     #[must_use]
     pub fn current(&self) -> Option<Fault> {
-        lock(&self.state).fault
+        let state = lock(&self.state);
+        state.faults.first_key_value().map(|(&kind, &since)| Fault { kind, since })
     }
 
-    /// Something that is wrong for all by its nature.
-    pub fn begin(&self, kind: Kind, now: DateTime<Utc>, detail: &str) {
+    /// Whether this one is there, shown or not.
+    #[must_use]
+    pub fn is(&self, kind: Kind) -> bool {
+        lock(&self.state).faults.contains_key(&kind)
+    }
+
+    /// Whether refreshing stops for all.
+    #[must_use]
+    pub fn is_holding(&self) -> bool {
+        lock(&self.state).is_holding()
+    }
+
+    /// Something that is wrong for all by its nature. False where it was so already, or is hidden by another.
+    pub fn begin(&self, kind: Kind, now: DateTime<Utc>, detail: &str) -> bool {
         let mut state = lock(&self.state);
-        if state.fault.is_some() {
-            return;
+        let mut since = now;
+        if state.faults.contains_key(&kind) {
+            return false;
         }
-        state.fault = Some(Fault { kind, since: now });
-        self.limiter.hold(); // under the lock: a success at the same time must not resume before this holds
+        match state.holds_any_of(kind.group()) {
+            Some(other) if kind.group() == Group::Database => {
+                since = state.faults.remove(&other).unwrap_or(now); // it goes on as another one
+            }
+            Some(_) if kind.holds() => return false,
+            _ => {}
+        }
+        state.faults.insert(kind, since);
+        if kind.holds() {
+            self.limiter.hold(); // under the lock: a success at the same time must not resume before this holds
+        }
         drop(state);
         self.changed.notify_waiters();
-        warn!(target: "supervisor", fault = kind.as_str(), hint = detail; "system fault, refreshing stops for all");
+        let fault = kind.as_str();
+        if kind.holds() {
+            warn!(target: "supervisor", fault, hint = detail; "system fault, refreshing stops for all");
+        } else {
+            warn!(target: "supervisor", fault, hint = detail; "system fault, the connections concerned are left alone");
+        }
+        true
+    }
+
+    /// This one is over.
+    pub fn end(&self, kind: Kind, now: DateTime<Utc>) {
+        self.end_where(now, |of| of == kind, |_| {});
+    }
+
+    /// Ends those that `which` names, after `change`.
+    fn end_where(&self, now: DateTime<Utc>, which: impl Fn(Kind) -> bool, change: impl FnOnce(&mut State)) {
+        let ended = {
+            let mut state = lock(&self.state);
+            change(&mut state);
+            let held = state.is_holding();
+            let mut ended = vec![];
+            state.faults.retain(|&kind, &mut since| {
+                let over = which(kind);
+                if over {
+                    ended.push((kind, since));
+                }
+                !over
+            });
+            if held && !state.is_holding() {
+                self.limiter.resume();
+            }
+            ended
+        };
+        if !ended.is_empty() {
+            self.changed.notify_waiters();
+        }
+        for (kind, since) in ended {
+            let lasted = (now - since).num_seconds().max(0).unsigned_abs();
+            let lasted = humantime::format_duration(Duration::from_secs(lasted));
+            info!(target: "supervisor", fault = kind.as_str(), lasted:% = lasted; "system fault is over");
+        }
     }
 
     /// One connection failed in a way that many may share. True where a fault of that kind holds now.
@@ -126,7 +180,22 @@ impl SystemFault {
         if self.count(kind, id) {
             self.begin(kind, now, "no connection is marked; it ends by itself when a refresh succeeds");
         }
-        self.current().is_some_and(|fault| fault.kind == kind)
+        self.is(kind)
+    }
+
+    /// The store failed a connection, for a reason that may be everybody's.
+    pub fn store_failed(&self, error: &StoreError, id: &ConnectionId, now: DateTime<Utc>) {
+        let Some(kind) = Kind::of_store(error) else { return };
+        self.doubt_database();
+        if self.count(kind, id) {
+            {
+                let mut state = lock(&self.state);
+                if state.holds_any_of(Group::Database).is_none() {
+                    state.stubborn = state.database_back.is_some_and(|back| now - back < STUBBORN);
+                }
+            }
+            self.begin(kind, now, &error.to_string());
+        }
     }
 
     /// Counts a connection among those that failed alike since the last success; true where they are many.
@@ -139,51 +208,51 @@ impl SystemFault {
         streak.len() > MANY
     }
 
-    /// A refresh succeeded: whatever held is over.
+    /// A refresh succeeded: whatever kept it from that is over.
     pub fn succeeded(&self, now: DateTime<Utc>) {
-        let ended = {
-            let mut state = lock(&self.state);
+        let answered = |kind: Kind| matches!(kind.group(), Group::Calendly | Group::Database);
+        self.end_where(now, answered, |state| {
             state.streaks.clear();
             state.successes += 1;
+            state.doubts_database = false;
+            state.stubborn = false;
             self.limiter.succeeded();
-            let ended = state.fault.take();
-            if ended.is_some() {
-                self.limiter.resume();
-            }
-            ended
-        };
+        });
         self.changed.notify_waiters();
-        if let Some(fault) = ended {
-            let lasted = humantime::format_duration(Duration::from_secs(
-                (now - fault.since).num_seconds().max(0).unsigned_abs(),
-            ));
-            info!(target: "supervisor", fault = fault.kind.as_str(), lasted:% = lasted; "system fault is over");
-        }
     }
 
     /// The token endpoint has answered sensibly, though not with tokens: it is neither away nor failing.
-    pub fn answered(&self) {
-        let mut state = lock(&self.state);
+    pub fn answered(&self, now: DateTime<Utc>) {
         let away = [Kind::CalendlyUnreachable, Kind::CalendlyFailing, Kind::EverybodyThrottled];
-        for kind in away {
-            state.streaks.remove(&kind);
-        }
-        if state.fault.is_some_and(|fault| away.contains(&fault.kind)) {
-            state.fault = None;
-            self.limiter.resume();
-            info!(target: "supervisor", answered = true; "system fault is over, Calendly answers");
-        }
+        self.end_where(now, |kind| away.contains(&kind), |state| {
+            state.streaks.retain(|kind, _| !away.contains(kind));
+        });
     }
 
-    /// The database answers again.
-    pub fn database_is_back(&self) {
-        let mut state = lock(&self.state);
-        state.streaks.remove(&Kind::DatabaseAway);
-        if state.fault.is_some_and(|fault| fault.kind == Kind::DatabaseAway) {
-            state.fault = None;
-            self.limiter.resume();
-            info!(target: "supervisor", answered = true; "system fault is over, the database answers");
+    /// Something that the database should have done was not done, or takes its time: it is to be tried.
+    pub fn doubt_database(&self) {
+        lock(&self.state).doubts_database = true;
+    }
+
+    /// Whether the database has to show that it takes writes.
+    #[must_use]
+    pub fn doubts_database(&self) -> bool {
+        let state = lock(&self.state);
+        state.doubts_database || state.holds_any_of(Group::Database).is_some()
+    }
+
+    /// The database answers, and has taken a write where that was in doubt.
+    pub fn database_is_back(&self, now: DateTime<Utc>) {
+        if lock(&self.state).stubborn {
+            return;
         }
+        self.end_where(now, |kind| kind.group() == Group::Database, |state| {
+            state.streaks.retain(|kind, _| kind.group() != Group::Database);
+            state.doubts_database = false;
+            if state.holds_any_of(Group::Database).is_some() {
+                state.database_back = Some(now);
+            }
+        });
     }
 
     /// Whether this connection is among those refused since the last success.
@@ -219,13 +288,13 @@ impl SystemFault {
         tokio::pin!(changed);
         changed.as_mut().enable();
         self.note_refusal(id);
-        if self.successes() == before && self.current().is_none() && !self.many_refused() {
+        if self.successes() == before && !self.is_holding() && !self.many_refused() {
             let _ = tokio::time::timeout(grace, changed).await;
         }
-        match self.current() {
-            Some(_) => Evidence::Withheld,
-            None if self.successes() > before => Evidence::Stands,
-            None => Evidence::None,
+        match self.is_holding() {
+            true => Evidence::Withheld,
+            false if self.successes() > before => Evidence::Stands,
+            false => Evidence::None,
         }
     }
 
@@ -251,66 +320,12 @@ impl SystemFault {
         self.calling.lock().await
     }
 
-    /// Ends when something has changed since this call, even before it is first polled: a fault began, or a refresh
-    /// succeeded.
+    /// Ends when something has changed since this call, even before it is first polled: a fault began or ended, or a
+    /// refresh succeeded.
     pub fn changed(&self) -> Notified<'_> {
         self.changed.notified()
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn id(n: usize) -> ConnectionId {
-        format!("c{n}").parse().unwrap()
-    }
-
-    fn faults() -> Arc<SystemFault> {
-        Arc::new(SystemFault::new(Limiter::new(4)))
-    }
-
-    #[test]
-    fn five_refusals_are_five_users_and_the_sixth_is_the_system() {
-        let faults = faults();
-        let now = DateTime::UNIX_EPOCH;
-        for n in 0..5 {
-            assert!(!faults.failed(Kind::EverybodyRefused, &id(n), now));
-        }
-        assert!(!faults.failed(Kind::EverybodyRefused, &id(0), now), "the same user twice counts once");
-        assert!(faults.failed(Kind::EverybodyRefused, &id(6), now));
-        assert_eq!(faults.current().map(|fault| fault.kind), Some(Kind::EverybodyRefused));
-        faults.succeeded(now);
-        assert_eq!(faults.current(), None);
-    }
-
-    #[test]
-    fn a_success_between_them_starts_the_count_anew_and_another_kind_does_not() {
-        let faults = faults();
-        let now = DateTime::UNIX_EPOCH;
-        for n in 0..30 {
-            assert!(!faults.failed(Kind::EverybodyRefused, &id(n), now));
-            if n % 5 == 4 {
-                faults.succeeded(now);
-            }
-        }
-        for n in 0..5 {
-            assert!(!faults.failed(Kind::EverybodyRefused, &id(n), now));
-            assert!(!faults.failed(Kind::CalendlyFailing, &id(n), now));
-        }
-        assert!(faults.failed(Kind::EverybodyRefused, &id(5), now));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_refusal_stands_only_when_a_success_follows_it() {
-        let faults = faults();
-        let now = DateTime::UNIX_EPOCH;
-        let (grace, one) = (Duration::from_secs(2), id(1));
-        faults.succeeded(now);
-        let before = faults.successes();
-        assert_eq!(faults.evidence(&one, before, grace).await, Evidence::None, "an earlier one says nothing");
-        let (evidence, ()) =
-            tokio::join!(faults.evidence(&one, before, grace), async { faults.succeeded(now) });
-        assert_eq!(evidence, Evidence::Stands);
-    }
-}
+mod tests;

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::domain::ids::ConnectionId;
 use crate::domain::timeline::{Entry, Kind};
-use crate::ports::{Clock, Store, StoreError};
+use crate::ports::{Clock, Store};
 use crate::runtime::{IoRuntime, sleep};
 
 /// More than these are not kept while the database is away.
@@ -136,7 +136,7 @@ async fn write_batch(entries: Vec<Entry>, store: &dyn Store, patient: bool) {
     while !entries.is_empty() {
         match store.record(entries.clone()).await {
             Ok(()) => return,
-            Err(StoreError::Unavailable(_)) if patient => sleep(wait).await,
+            Err(error) if patient && error.is_passing() => sleep(wait).await,
             Err(error) => {
                 warn!(target: "timeline", entries = entries.len(), error:% = error; "timeline entries not written");
                 return;

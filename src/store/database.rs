@@ -93,7 +93,8 @@ impl Executor for Arc<Database> {
             }
             Db::Postgres(pool) => {
                 let mut db = held(pool).await?;
-                Ok(postgres::batch(&mut db, ops, self.lock.may_claim()).await?)
+                let done = postgres::batch(&mut db, ops, self.lock.may_claim()).await;
+                Ok(db.noting(done)?)
             }
         }
     }

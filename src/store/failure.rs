@@ -9,6 +9,8 @@ use crate::ports::StoreError;
 pub(super) enum Failure {
     /// The database cannot be reached: nobody needs to try now.
     Away(String),
+    /// It takes no writes: nobody needs to try now either.
+    Unwritable(String),
     /// This very row is refused.
     Refused(String),
     /// A row cannot be understood.
@@ -29,9 +31,9 @@ impl From<Error> for Failure {
                     | Kind::CheckViolation
                     | Kind::RestrictViolation
                     | Kind::ExclusionViolation => Self::Refused(message),
-                    Kind::UnableToSendCommand | Kind::ClosedConnection | Kind::ReadOnlyTransaction => {
-                        Self::Away(message)
-                    }
+                    Kind::UnableToSendCommand | Kind::ClosedConnection => Self::Away(message),
+                    Kind::ReadOnlyTransaction => Self::Unwritable(message),
+                    _ if takes_no_writes(&message) => Self::Unwritable(message),
                     _ => Self::Unclear(message),
                 }
             }
@@ -43,11 +45,20 @@ impl From<Error> for Failure {
     }
 }
 
+/// SQLite's words for a file that is read-only or a disk that is full, and PostgreSQL's, which passes on what the system
+/// said; both have codes for it that diesel does not hand on.
+fn takes_no_writes(message: &str) -> bool {
+    ["attempt to write a readonly database", "database or disk is full", "No space left on device", "Disk quota exceeded"]
+        .iter()
+        .any(|words| message.contains(words))
+}
+
 impl From<Failure> for StoreError {
     fn from(failure: Failure) -> Self {
         match failure {
             // What is not certain to be the row's fault is tried again: giving a pair up could lose a grant.
             Failure::Away(message) | Failure::Unclear(message) => Self::Unavailable(message),
+            Failure::Unwritable(message) => Self::Unwritable(message),
             Failure::Refused(message) => Self::Refused(message),
             Failure::Unreadable(message) => Self::Unreadable(message),
         }

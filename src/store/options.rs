@@ -53,7 +53,9 @@ impl OpenError {
 impl From<Failure> for OpenError {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Away(message) | Failure::Unclear(message) => Self::Unavailable(message),
+            Failure::Away(message) | Failure::Unclear(message) | Failure::Unwritable(message) => {
+                Self::Unavailable(message)
+            }
             Failure::Refused(message) => Self::Configuration(message),
             Failure::Unreadable(message) => Self::Unreadable(message),
         }

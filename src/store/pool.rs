@@ -4,6 +4,7 @@ use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use deadpool::managed::{Manager, Object, PoolError};
+use diesel::result::{DatabaseErrorKind as ErrorKind, Error};
 use diesel_async::pooled_connection::deadpool::Pool;
 use diesel_async::pooled_connection::{
     AsyncDieselConnectionManager, ManagerConfig, PoolableConnection, RecyclingMethod, SetupCallback,
@@ -34,11 +35,14 @@ macro_rules! ask {
         match &$db {
             $crate::store::pool::Db::Sqlite { $pool: pool, .. } => {
                 let mut db = $crate::store::pool::held(pool).await?;
-                $crate::store::backend::sqlite::queries::$module::$query(&mut db, $($argument),*).await
+                let asked = $crate::store::backend::sqlite::queries::$module::$query(&mut db, $($argument),*).await;
+                db.noting(asked)
             }
             $crate::store::pool::Db::Postgres(pool) => {
                 let mut db = $crate::store::pool::held(pool).await?;
-                $crate::store::backend::postgres::queries::$module::$query(&mut db, $($argument),*).await
+                let asked =
+                    $crate::store::backend::postgres::queries::$module::$query(&mut db, $($argument),*).await;
+                db.noting(asked)
             }
         }
     };
@@ -46,29 +50,41 @@ macro_rules! ask {
 pub(super) use ask;
 
 /// A connection on loan. One that comes back in the middle of a transaction is closed: in the pool it would keep its
-/// locks until somebody else takes it.
-pub(super) struct Held<M: Manager<Type: PoolableConnection>>(Option<Object<M>>);
+/// locks until somebody else takes it. So is one that takes no writes: its session would stay so, or it leads to a server
+/// that works no more.
+pub(super) struct Held<M: Manager<Type: PoolableConnection>> {
+    object: Option<Object<M>>,
+    read_only: bool,
+}
+
+impl<M: Manager<Type: PoolableConnection>> Held<M> {
+    /// Takes note of what came of a query.
+    pub(super) fn noting<T>(&mut self, asked: diesel::QueryResult<T>) -> diesel::QueryResult<T> {
+        self.read_only |= matches!(&asked, Err(Error::DatabaseError(ErrorKind::ReadOnlyTransaction, _)));
+        asked
+    }
+}
 
 impl<M: Manager<Type: PoolableConnection>> Deref for Held<M> {
     type Target = M::Type;
 
     #[expect(clippy::expect_used, reason = "it is there until it is dropped")]
     fn deref(&self) -> &M::Type {
-        self.0.as_ref().expect("not dropped")
+        self.object.as_ref().expect("not dropped")
     }
 }
 
 impl<M: Manager<Type: PoolableConnection>> DerefMut for Held<M> {
     #[expect(clippy::expect_used, reason = "it is there until it is dropped")]
     fn deref_mut(&mut self) -> &mut M::Type {
-        self.0.as_mut().expect("not dropped")
+        self.object.as_mut().expect("not dropped")
     }
 }
 
 impl<M: Manager<Type: PoolableConnection>> Drop for Held<M> {
     fn drop(&mut self) {
-        if let Some(mut object) = self.0.take()
-            && object.is_broken()
+        if let Some(mut object) = self.object.take()
+            && (self.read_only || object.is_broken())
         {
             drop(Object::take(object));
         }
@@ -82,7 +98,7 @@ where
     M::Error: std::fmt::Display,
 {
     match tokio::time::timeout(WAIT, pool.get()).await {
-        Ok(Ok(object)) => Ok(Held(Some(object))),
+        Ok(Ok(object)) => Ok(Held { object: Some(object), read_only: false }),
         Ok(Err(PoolError::Backend(error))) => Err(Failure::Away(error.to_string())),
         Ok(Err(_)) => Err(Failure::Away("the pool of connections is closed".into())),
         Err(_) => Err(Failure::Away(format!("no connection was free for {} s", WAIT.as_secs()))),

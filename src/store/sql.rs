@@ -10,6 +10,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use tokio::runtime::Handle;
+use uuid::Uuid;
 
 use super::batch::{Done, Op};
 use super::database::Database;
@@ -32,6 +33,9 @@ use crate::ports::{Changes, Deleted, Forwarded, Gap, Lock, Me, Page, Store, Stor
 const IDS_AT_ONCE: usize = 1000;
 /// Old entries of the timeline deleted in one statement.
 const FORGOTTEN_AT_ONCE: i64 = 1000;
+
+/// Bytes written to see whether the database takes any.
+const TRIED: usize = 16 * 1024;
 
 pub(super) struct SqlStore {
     database: Arc<Database>,
@@ -160,6 +164,15 @@ impl Store for SqlStore {
 
     async fn note_replayed(&self) -> Result<(), StoreError> {
         self.run(|database, _| async move { Ok(database.note_replayed().await?) }).await
+    }
+
+    async fn try_write(&self) -> Result<(), StoreError> {
+        // So many pages that a little room left in a file does not hide a full disk; never twice the same.
+        let value = Uuid::new_v4().as_bytes().repeat(TRIED / 16);
+        self.run(|database, _| async move {
+            ask!(database.db, write, meta::try_write(value)).map(drop).map_err(StoreError::from)
+        })
+        .await
     }
 
     async fn claim(&self, request: ClaimRequest<'_>) -> Result<Option<Claimed>, StoreError> {

@@ -140,7 +140,7 @@ async fn execute(executor: &impl Executor, ops: Arc<[Op]>) -> Vec<Answer> {
         Ok(done) => return done.into_iter().map(Ok).collect(),
         Err(failure) => failure,
     };
-    if ops.len() == 1 || matches!(failure, Failure::Away(_)) {
+    if ops.len() == 1 || matches!(failure, Failure::Away(_) | Failure::Unwritable(_)) {
         return vec![Err(failure.into()); ops.len()];
     }
     let mut answers: Vec<Answer> = Vec::with_capacity(ops.len());
@@ -153,7 +153,7 @@ async fn execute(executor: &impl Executor, ops: Arc<[Op]>) -> Vec<Answer> {
             }
             Err(failure) => {
                 unclear += usize::from(matches!(failure, Failure::Unclear(_)));
-                let hopeless = matches!(failure, Failure::Away(_)) || (kept == 0 && unclear >= HOPELESS);
+                let hopeless = matches!(failure, Failure::Away(_) | Failure::Unwritable(_)) || (kept == 0 && unclear >= HOPELESS);
                 answers.push(Err(failure.clone().into()));
                 if hopeless {
                     answers.resize(ops.len(), Err(failure.into()));

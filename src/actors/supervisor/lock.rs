@@ -10,6 +10,7 @@ use log::{error, info};
 use super::{Phase, Supervisor};
 use crate::actors::Standing;
 use crate::ports::{Lock, StoreError};
+use crate::runtime::sleep;
 use crate::services::Services;
 use crate::services::rotation::replay::replay;
 use crate::services::system_fault::Kind as Fault;
@@ -24,22 +25,30 @@ struct Kept {
     replayed: bool,
 }
 
+/// A database that has not answered by then is away, though it may answer yet.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// A long journal takes its time.
+const PATIENCE_WITH_REPLAY: Duration = Duration::from_secs(30);
+
 async fn keep(services: &Arc<Services>, standing_by: bool) -> Result<Kept, StoreError> {
-    let journal = &services.journal;
+    let (journal, store) = (&services.journal, &services.adapters.store);
     let replayed = journal.take_wanted();
+    let lock = async {
+        let lock = store.keep_lock().await?;
+        if services.system.doubts_database() && matches!(lock, Lock::Ours { .. }) {
+            store.try_write().await?; // the lock may be had of a database that takes no writes
+        }
+        Ok(lock)
+    };
     let done = async {
         if replayed {
-            replay(services).await?;
-            journal.compare(services.adapters.store.reached().await?).await;
+            impatient(services, PATIENCE_WITH_REPLAY, go_forward(services)).await?;
         }
-        let lock = services.adapters.store.keep_lock().await?;
+        let lock = impatient(services, PATIENCE, lock).await?;
         if matches!(lock, Lock::Ours { .. }) {
             if standing_by {
                 // Whoever had it until now may have gone on writing into this very journal, on SQLite, and died.
-                replay(services).await?;
-                if !replayed {
-                    journal.compare(services.adapters.store.reached().await?).await;
-                }
+                impatient(services, PATIENCE_WITH_REPLAY, go_forward(services)).await?;
             }
             journal.note_reached().await;
         }
@@ -59,6 +68,30 @@ async fn keep(services: &Arc<Services>, standing_by: bool) -> Result<Kept, Store
     }
 }
 
+/// Writes forward what the journal knows, and looks whether that was all.
+async fn go_forward(services: &Arc<Services>) -> Result<(), StoreError> {
+    replay(services).await?;
+    services.journal.compare(services.adapters.store.reached().await?).await;
+    Ok(())
+}
+
+/// Waits on, but says so.
+async fn impatient<T>(services: &Services, patience: Duration, asked: impl Future<Output = T>) -> T {
+    tokio::pin!(asked);
+    tokio::select! {
+        answer = &mut asked => return answer,
+        () = sleep(patience) => {}
+    }
+    away(services, &StoreError::Unavailable(format!("no answer for {} s", patience.as_secs())));
+    asked.await
+}
+
+/// Whatever it is, no refresh begins that could not be saved.
+fn away(services: &Services, error: &StoreError) {
+    let kind = Fault::of_store(error).unwrap_or(Fault::DatabaseAway);
+    services.system.begin(kind, services.adapters.clock.now(), &error.to_string());
+}
+
 impl Supervisor {
     /// Takes the lock, or looks whether it is still ours.
     pub(super) fn keep_lock(&mut self, ctx: &mut Context<Self>) {
@@ -74,18 +107,15 @@ impl Supervisor {
         ctx.spawn(wrap_future(task).map(|kept, actor: &mut Self, ctx| {
             match kept {
                 Ok(Ok(kept)) => {
-                    actor.shared.services.system.database_is_back();
+                    let services = &actor.shared.services;
+                    services.system.database_is_back(services.adapters.clock.now());
                     actor.locked(&kept, ctx);
                 }
                 Ok(Err(StoreError::Refused(why))) => actor.shared.fail(why),
                 Ok(Err(error)) => {
                     let services = &actor.shared.services;
                     services.limiter.gate(true);
-                    services.system.begin(
-                        Fault::DatabaseAway,
-                        services.adapters.clock.now(),
-                        &error.to_string(),
-                    );
+                    away(services, &error);
                 }
                 Err(error) => error!(target: "supervisor", error:% = error; "the lock's task failed"),
             }

@@ -12,11 +12,14 @@ use crate::domain::ids::{ClaimId, Generation, GrantId};
 use crate::domain::journal::GrantHead;
 use crate::domain::rotation::{ClaimRequest, Release};
 use crate::domain::secrets::RefreshToken;
-use crate::ports::{Moment, StoreError};
-use crate::services::system_fault::Kind as Fault;
+use crate::ports::Moment;
+use crate::runtime::sleep;
 
 /// A configuration does not change while the keeper runs: no need to look often.
 const FOREIGN_CLIENT: Duration = Duration::from_secs(3600);
+
+/// A claim that takes longer is a reason to doubt the database.
+const HANGS: Duration = Duration::from_secs(2);
 
 /// A claim of ours and what it gave.
 pub(super) struct Held {
@@ -72,7 +75,7 @@ pub(super) async fn claim(rotation: &Rotation) -> Result<Held, Ended> {
         at: clock.now(),
         seize,
     };
-    match services.adapters.store.claim(request).await {
+    match patiently(rotation, services.adapters.store.claim(request)).await {
         Ok(Some(claimed)) => {
             services.journal.is_level(rotation.id());
             Ok(Held {
@@ -92,12 +95,20 @@ pub(super) async fn claim(rotation: &Rotation) -> Result<Held, Ended> {
         Err(error) => {
             // A rotation never begins that could not be saved.
             rotation.database_failed(&error);
-            if matches!(error, StoreError::Unavailable(_)) {
-                services.system.failed(Fault::DatabaseAway, rotation.id(), clock.now());
-            }
+            services.system.store_failed(&error, rotation.id(), clock.now());
             Err(rotation.retry_in(Duration::from_secs(5)))
         }
     }
+}
+
+/// Waits on, but not without asking whether the database does anything at all.
+async fn patiently<T>(rotation: &Rotation, asked: impl Future<Output = T>) -> T {
+    tokio::pin!(asked);
+    tokio::select! {
+        answer = &mut asked => return answer,
+        () = sleep(HANGS) => rotation.services.system.doubt_database(),
+    }
+    asked.await
 }
 
 fn head(connection: &Connection) -> GrantHead {

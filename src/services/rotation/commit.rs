@@ -16,7 +16,6 @@ use crate::domain::timeline::Kind;
 use crate::ports::StoreError;
 use crate::runtime::sleep;
 use crate::services::journal::Use;
-use crate::services::system_fault::Kind as Fault;
 
 /// The longest pause between two tries to commit.
 const LONGEST: Duration = Duration::from_secs(5);
@@ -185,9 +184,7 @@ impl Keeping<'_> {
         self.has_failed.store(true, Ordering::Relaxed);
         self.failed.notify_one();
         rotation.cell.keep(self.commit, rotation.draw());
-        if matches!(error, StoreError::Unavailable(_)) {
-            services.system.failed(Fault::DatabaseAway, rotation.id(), services.adapters.clock.now());
-        }
+        services.system.store_failed(error, rotation.id(), services.adapters.clock.now());
         let generation = self.commit.generation.0;
         if first {
             warn!(target: &rotation.target(), generation, error:% = error; "new tokens not committed yet, trying on");

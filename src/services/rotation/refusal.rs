@@ -19,7 +19,6 @@ use crate::domain::ids::ConnectionId;
 use crate::domain::refresh_outcome::RefreshOutcome;
 use crate::domain::rotation::Refuse;
 use crate::domain::timeline::Kind;
-use crate::ports::StoreError;
 use crate::registry::cell::Cell;
 use crate::runtime::sleep;
 use crate::services::system_fault::{Evidence, Kind as Fault};
@@ -34,7 +33,7 @@ const WITHHELD: Duration = Duration::from_secs(15);
 /// Marks the grant as gone, where the refusal stands. `confirming`: it was withheld before, and others succeed again.
 pub(super) async fn refused(rotation: &Rotation, held: Held, confirming: bool) -> (Ended, RefreshOutcome) {
     let services = &rotation.services;
-    services.system.answered();
+    services.system.answered(services.adapters.clock.now());
     services.limiter.refused();
     if rotation.why == Why::Witness {
         // It speaks for somebody else; about itself it is asked again.
@@ -108,7 +107,7 @@ async fn write(rotation: &Rotation, refuse: Refuse) -> Option<bool> {
             Ok(done) => return Some(done),
             Err(error) => {
                 rotation.database_failed(&error);
-                let again = matches!(error, StoreError::Unavailable(_));
+                let again = error.is_passing();
                 if !again || rotation.services.shutdown.is_requested() {
                     return None;
                 }
@@ -125,7 +124,7 @@ async fn stands(rotation: &Rotation, mut grace: Duration) -> bool {
     let services = &rotation.services;
     let system = &services.system;
     let before = system.successes();
-    let others_succeed = || system.successes() > before && system.current().is_none();
+    let others_succeed = || system.successes() > before && !system.is_holding();
     let mut called = HashSet::new();
     for _ in 0..WITNESSES {
         match system.evidence(rotation.id(), before, grace).await {
@@ -136,7 +135,7 @@ async fn stands(rotation: &Rotation, mut grace: Duration) -> bool {
         }
         grace = GRACE;
         let _calling = system.calling().await;
-        if system.successes() > before || system.current().is_some() {
+        if system.successes() > before || system.is_holding() {
             return others_succeed();
         }
         let witness = match witness(rotation, &called) {
@@ -156,7 +155,7 @@ async fn stands(rotation: &Rotation, mut grace: Duration) -> bool {
         if system.many_refused() && system.is_withheld(witness.id()) {
             everybody(rotation);
         }
-        if system.successes() > before || system.current().is_some() {
+        if system.successes() > before || system.is_holding() {
             return others_succeed();
         }
     }

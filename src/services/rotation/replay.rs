@@ -77,6 +77,7 @@ async fn write(
                     Err(StoreError::Unavailable(why)) if store.change_marker().await.is_err() => {
                         return Err(StoreError::Unavailable(why));
                     }
+                    Err(unwritable @ StoreError::Unwritable(_)) => return Err(unwritable),
                     Err(refused) => {
                         done.refused += 1;
                         error!(target: &format!("connection/{id}"), error:% = refused, batch_failed_with:% = failure;

@@ -3,6 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
 
 use super::hold::{self, LastWorker};
@@ -256,7 +257,11 @@ async fn one(client: &Client, sql: &str) -> Result<Option<SimpleQueryRow>, Store
 }
 
 fn lost(error: tokio_postgres::Error) -> StoreError {
-    StoreError::Unavailable(format!("the keeper lock: {}", server::told(&error)))
+    let told = format!("the keeper lock: {}", server::told(&error));
+    match error.code() {
+        Some(&SqlState::READ_ONLY_SQL_TRANSACTION | &SqlState::DISK_FULL) => StoreError::Unwritable(told),
+        _ => StoreError::Unavailable(told),
+    }
 }
 
 fn silent() -> StoreError {

@@ -38,6 +38,7 @@ struct Inner {
     state: State,
     unavailable: bool,
     hanging: bool,
+    unwritable: bool,
     commits_to_fail: usize,
     answers_to_lose: usize,
     refused: HashSet<ConnectionId>,
@@ -55,6 +56,11 @@ impl MemoryStore {
     /// With `false` every operation fails as if the database were down, until it is `true` again.
     pub fn set_available(&self, available: bool) {
         self.inner().unavailable = !available;
+    }
+
+    /// With `false` every write fails as on a full disk or a server that is read-only, until it is `true` again.
+    pub fn set_writable(&self, writable: bool) {
+        self.inner().unwritable = !writable;
     }
 
     /// With `true` no operation ends, as with a pool that is used up, until it is `false` again; then all go on.
@@ -132,6 +138,11 @@ impl MemoryStore {
             goes_on.await; // in the order in which they came
         }
     }
+
+    async fn writable(&self) -> Result<MutexGuard<'_, Inner>, StoreError> {
+        let inner = self.available().await?;
+        if inner.unwritable { Err(StoreError::Unwritable("read-only by the test".into())) } else { Ok(inner) }
+    }
 }
 
 /// What a [`MemoryStore`] held at one moment.
@@ -175,7 +186,7 @@ impl Store for MemoryStore {
 
     async fn put(&self, grants: Vec<NewGrant>, dry_run: bool) -> Result<Vec<Put>, StoreError> {
         clean::check(&grants)?;
-        let mut inner = self.available().await?;
+        let mut inner = self.writable().await?;
         if dry_run {
             let mut thrown_away = inner.state.clone();
             return Ok(grants.into_iter().map(|grant| thrown_away.put(grant)).collect());
@@ -184,7 +195,7 @@ impl Store for MemoryStore {
     }
 
     async fn delete(&self, id: &ConnectionId, _at: DateTime<Utc>) -> Result<Option<Deleted>, StoreError> {
-        Ok(self.available().await?.state.delete(id))
+        Ok(self.writable().await?.state.delete(id))
     }
 
     async fn pause(
@@ -192,11 +203,11 @@ impl Store for MemoryStore {
         id: &ConnectionId,
         since: Option<DateTime<Utc>>,
     ) -> Result<Option<i64>, StoreError> {
-        Ok(self.available().await?.state.pause(id, since))
+        Ok(self.writable().await?.state.pause(id, since))
     }
 
     async fn write_forward(&self, known: Vec<(ConnectionId, Known)>) -> Result<Vec<Forwarded>, StoreError> {
-        let mut inner = self.available().await?;
+        let mut inner = self.writable().await?;
         if let Some((id, _)) = known.iter().find(|(id, _)| inner.unclear.contains(id)) {
             return Err(StoreError::Unavailable(format!("something about {id}, says the test")));
         }
@@ -212,17 +223,21 @@ impl Store for MemoryStore {
     }
 
     async fn note_replayed(&self) -> Result<(), StoreError> {
-        self.available().await.map(drop)
+        self.writable().await.map(drop)
+    }
+
+    async fn try_write(&self) -> Result<(), StoreError> {
+        self.writable().await.map(drop)
     }
 
     async fn claim(&self, request: ClaimRequest<'_>) -> Result<Option<Claimed>, StoreError> {
-        let mut inner = self.available().await?;
+        let mut inner = self.writable().await?;
         inner.claims += 1;
         Ok(inner.state.claim(&request))
     }
 
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
-        let mut inner = self.available().await?;
+        let mut inner = self.writable().await?;
         if inner.commits_to_fail > 0 {
             inner.commits_to_fail -= 1;
             return Err(switched_off());
@@ -239,15 +254,15 @@ impl Store for MemoryStore {
     }
 
     async fn release(&self, release: Release) -> Result<bool, StoreError> {
-        Ok(self.available().await?.state.release(&release))
+        Ok(self.writable().await?.state.release(&release))
     }
 
     async fn refuse(&self, refuse: Refuse) -> Result<bool, StoreError> {
-        Ok(self.available().await?.state.refuse(&refuse))
+        Ok(self.writable().await?.state.refuse(&refuse))
     }
 
     async fn save_webhook(&self, ids: Vec<ConnectionId>, fact: WebhookFact) -> Result<(), StoreError> {
-        let mut inner = self.available().await?;
+        let mut inner = self.writable().await?;
         let mut fact = clean::webhook(fact);
         fact.since = stored(fact.since);
         fact.verified_at = fact.verified_at.map(stored);
@@ -258,7 +273,7 @@ impl Store for MemoryStore {
     }
 
     async fn learn_user(&self, id: &ConnectionId, grant: GrantId, me: Me) -> Result<(), StoreError> {
-        self.available().await?.state.change(id, |connection| {
+        self.writable().await?.state.change(id, |connection| {
             if connection.grant_id != grant {
                 return;
             }
@@ -270,7 +285,7 @@ impl Store for MemoryStore {
 
     async fn quarantine(&self, id: &ConnectionId, parked: Option<Quarantined>) -> Result<(), StoreError> {
         let parked = parked.map(clean::quarantined);
-        self.available().await?.state.change(id, |connection| {
+        self.writable().await?.state.change(id, |connection| {
             connection.facts.quarantined = parked.map(|p| Quarantined { since: stored(p.since), ..p });
         });
         Ok(())
@@ -286,7 +301,7 @@ impl Store for MemoryStore {
         callback: &str,
         record: Option<Recorded>,
     ) -> Result<(), StoreError> {
-        let mut inner = self.available().await?;
+        let mut inner = self.writable().await?;
         let key = (owner.clone(), callback.into());
         match record {
             Some(record) => drop(inner.state.subscriptions.insert(key, super::time::recorded(record))),
@@ -296,12 +311,12 @@ impl Store for MemoryStore {
     }
 
     async fn open_gap(&self, gap: Gap) -> Result<(), StoreError> {
-        self.available().await?.state.gaps.push(gap);
+        self.writable().await?.state.gaps.push(gap);
         Ok(())
     }
 
     async fn record(&self, entries: Vec<Entry>) -> Result<(), StoreError> {
-        let mut inner = self.available().await?;
+        let mut inner = self.writable().await?;
         inner.state.timeline.extend(entries.into_iter().map(clean::entry));
         Ok(())
     }
@@ -318,7 +333,7 @@ impl Store for MemoryStore {
     }
 
     async fn forget_timeline(&self, before: DateTime<Utc>) -> Result<usize, StoreError> {
-        let timeline = &mut self.available().await?.state.timeline;
+        let timeline = &mut self.writable().await?.state.timeline;
         let had = timeline.len();
         timeline.retain(|entry| entry.at >= before);
         Ok(had - timeline.len())

@@ -1,0 +1,92 @@
+//! The faults there are, and what each has in common with others.
+
+use crate::ports::StoreError;
+
+/// What is wrong for all. Where several hold, the first in this order is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// The machine slept, or the process was stopped.
+    Suspended,
+    /// The wall clock was set.
+    ClockJumped,
+    /// The database does not answer.
+    DatabaseAway,
+    /// The database answers, but takes no writes.
+    DatabaseUnwritable,
+    /// Client id, secret or token URL are wrong.
+    ClientRefused,
+    /// Every grant is refused.
+    EverybodyRefused,
+    /// No connection to Calendly.
+    CalendlyUnreachable,
+    /// Calendly's answers say nothing.
+    CalendlyFailing,
+    /// Everybody is told to wait.
+    EverybodyThrottled,
+    /// Rows are older than what memory knows.
+    DatabaseWentBack,
+    /// Grants that another client was given.
+    ForeignClient,
+}
+
+/// Faults of one group have one cause, so at most one of them holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Group {
+    /// Over when time goes on as it should.
+    Machine,
+    /// Over when the database takes a write.
+    Database,
+    /// Over when Calendly answers well.
+    Calendly,
+    /// Concerns some connections, which are kept from harm one by one: the others go on.
+    Some,
+}
+
+impl Kind {
+    /// The machine-readable name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Suspended => "suspended",
+            Self::ClockJumped => "clock_jumped",
+            Self::DatabaseAway => "database_away",
+            Self::DatabaseUnwritable => "database_unwritable",
+            Self::ClientRefused => "client_refused",
+            Self::EverybodyRefused => "everybody_refused",
+            Self::CalendlyUnreachable => "calendly_unreachable",
+            Self::CalendlyFailing => "calendly_failing",
+            Self::EverybodyThrottled => "everybody_throttled",
+            Self::DatabaseWentBack => "database_went_back",
+            Self::ForeignClient => "foreign_client",
+        }
+    }
+
+    /// What a failure of the store is, where it is not about a single row.
+    #[must_use]
+    pub fn of_store(error: &StoreError) -> Option<Self> {
+        match error {
+            StoreError::Unavailable(_) => Some(Self::DatabaseAway),
+            StoreError::Unwritable(_) => Some(Self::DatabaseUnwritable),
+            StoreError::Refused(_) | StoreError::Unreadable(_) => None,
+        }
+    }
+
+    /// Whether refreshing stops for all.
+    #[must_use]
+    pub fn holds(self) -> bool {
+        self.group() != Group::Some
+    }
+
+    pub(super) fn group(self) -> Group {
+        match self {
+            Self::Suspended | Self::ClockJumped => Group::Machine,
+            Self::DatabaseAway | Self::DatabaseUnwritable => Group::Database,
+            Self::ClientRefused
+            | Self::EverybodyRefused
+            | Self::CalendlyUnreachable
+            | Self::CalendlyFailing
+            | Self::EverybodyThrottled => Group::Calendly,
+            Self::DatabaseWentBack | Self::ForeignClient => Group::Some,
+        }
+    }
+}
