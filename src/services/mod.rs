@@ -1,5 +1,6 @@
 //! What actors have done for them: tracked tasks on the I/O runtime, written against the ports. Nothing here knows actors.
 
+pub mod foreign;
 pub mod grants;
 pub mod journal;
 pub mod limiter;
@@ -103,8 +104,17 @@ impl Services {
         let timeline = Timeline::start(&io, adapters.clock.clone(), adapters.store.clone());
         let journal = Journalling::new(adapters.journal.clone(), settings.journal);
         let registry = Registry::new(Order::drawn(adapters.jitter.draw()));
-        let services =
-            Arc::new(Self { adapters, registry, limiter, system, journal, timeline, io, shutdown, settings });
+        let services = Arc::new(Self {
+            adapters,
+            registry,
+            limiter,
+            system,
+            journal,
+            timeline,
+            io,
+            shutdown,
+            settings,
+        });
         probe::watch(&services);
         services
     }

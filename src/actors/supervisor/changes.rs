@@ -84,6 +84,7 @@ impl Supervisor {
             }
             cells.push(cell);
         }
+        self.say_foreign(&cells);
         self.say_webhooks_are_off(cells);
         let gone = changes.gone.len();
         for id in changes.gone {

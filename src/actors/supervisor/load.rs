@@ -1,6 +1,6 @@
 //! Start-up: the connections read page by page, a child started for each.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -11,19 +11,20 @@ use log::{error, warn};
 use super::status::say;
 use super::{Phase, Supervisor};
 use crate::actors::Standing;
-use crate::domain::ids::ConnectionId;
+use crate::domain::ids::{ConnectionId, Generation};
 use crate::ports::{Page, StoreError};
 use crate::registry::cell::{Adopted, Cell};
 use crate::runtime::sleep;
-use crate::services::rotation;
+use crate::services::{foreign, rotation};
+use crate::services::system_fault::Kind as Fault;
 use crate::services::verification::switched_off;
 
 /// What was found while reading again.
 #[derive(Default)]
 pub(super) struct Found {
     ids: HashSet<ConnectionId>,
-    /// Rows older than what memory knows.
-    behind: usize,
+    /// Of which pairs memory knows more than the rows.
+    behind: HashMap<ConnectionId, Generation>,
 }
 
 /// Larger ones gain nothing, and their rows are more memory than the allocator keeps at hand.
@@ -85,7 +86,9 @@ impl Supervisor {
             let (cell, adopted) = registry.adopt(row, self.shared.services.adapters.jitter.draw());
             if let Some(found) = &mut self.found {
                 found.ids.insert(cell.id().clone());
-                found.behind += usize::from(adopted == Adopted::WentBack);
+                if adopted == Adopted::WentBack {
+                    found.behind.insert(cell.id().clone(), cell.read(|c| c.generation));
+                }
             }
             rotation::resume(&services, &cell);
             if !self.shared.children.is_running(cell.id()) && !self.shared.children.is_parked(cell.id()) {
@@ -93,6 +96,7 @@ impl Supervisor {
             }
             cells.push(cell);
         }
+        self.say_foreign(&cells);
         self.say_webhooks_are_off(cells);
         self.say_unreadable(page.unreadable);
         if last {
@@ -119,16 +123,28 @@ impl Supervisor {
     fn forget_gone(&mut self) {
         let Some(found) = self.found.take() else { return };
         let registry = &self.shared.services.registry;
-        if found.behind > 0 {
-            warn!(target: "supervisor", connections = found.behind;
-                "the database went back, and nobody knows the tokens since: what lives is served, nothing spent is sent");
+        if !found.behind.is_empty() {
+            let hint = format!(
+                "nobody knows the tokens since of {} connections: what lives is served, nothing spent is sent",
+                found.behind.len()
+            );
+            let services = &self.shared.services;
+            services.system.begin(Fault::DatabaseWentBack, services.adapters.clock.now(), &hint);
         }
+        self.behind = found.behind;
         let gone = registry.cells().into_iter().filter(|cell| !found.ids.contains(cell.id()));
         for cell in gone {
             // What was acknowledged is in the journal, so it was deleted by somebody, or the database has lost it.
             warn!(target: "supervisor", connection:% = cell.id(); "a connection is not in the database any more");
             registry.remove(cell.id());
             self.shared.children.remove(cell.id());
+        }
+    }
+
+    /// Before the first of them is due.
+    pub(super) fn say_foreign(&self, cells: &[Arc<Cell>]) {
+        for cell in cells {
+            foreign::note(&self.shared.services, cell);
         }
     }
 

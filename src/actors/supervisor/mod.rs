@@ -8,7 +8,7 @@ mod status;
 mod storm;
 mod sweep;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ use super::messages::{Fail, OfChild, Poll};
 use super::supervision::{ChildEvent, ExitCell, Parent, start_child};
 use crate::domain::facts::Quarantined;
 use crate::domain::grant::Connection;
-use crate::domain::ids::ConnectionId;
+use crate::domain::ids::{ConnectionId, Generation};
 use crate::domain::intensity::Storm;
 use crate::domain::timeline::Kind;
 use crate::registry::cell::Cell;
@@ -61,6 +61,8 @@ pub struct Supervisor {
     /// Who works, while we stand by.
     holder: Option<String>,
     storm: Storm,
+    /// Whose rows were older than memory when they were last read, and what memory knew then.
+    behind: HashMap<ConnectionId, Generation>,
     /// Those found so far while reading again.
     found: Option<load::Found>,
     /// They are to be read once more after that.
@@ -90,6 +92,7 @@ impl Supervisor {
             unreadable: HashSet::new(),
             holder: None,
             storm: Storm::default(),
+            behind: HashMap::new(),
             found: None,
             read_again: false,
         }

@@ -5,6 +5,8 @@ use log::warn;
 
 use super::{Phase, Supervisor};
 use crate::domain::decision::{Next, next_refresh};
+use crate::services::foreign::is_foreign;
+use crate::services::system_fault::Kind as Fault;
 
 /// An actor that wakes so late was not late by load alone: its timer stood still, or is gone.
 const LATE: TimeDelta = TimeDelta::seconds(2);
@@ -20,6 +22,7 @@ impl Supervisor {
         {
             return;
         }
+        self.end_faults_of_some();
         let services = &self.shared.services;
         let now = services.adapters.clock.now();
         for id in self.shared.children.rested(now) {
@@ -47,6 +50,24 @@ impl Supervisor {
         }
         if lost > 0 {
             warn!(target: "supervisor", connections = lost; "active connections without a timer, woken by the sweep");
+        }
+    }
+
+    /// What is wrong for some is over when nobody is concerned any more.
+    fn end_faults_of_some(&mut self) {
+        let services = &self.shared.services;
+        let (registry, system) = (&services.registry, &services.system);
+        let now = services.adapters.clock.now();
+        self.behind.retain(|id, known| {
+            registry.get(id).is_some_and(|cell| {
+                cell.token_view().may_refresh && cell.read(|connection| connection.generation == *known)
+            })
+        });
+        if self.behind.is_empty() {
+            system.end(Fault::DatabaseWentBack, now);
+        }
+        if system.is(Fault::ForeignClient) && !registry.cells().iter().any(|cell| is_foreign(services, cell)) {
+            system.end(Fault::ForeignClient, now);
         }
     }
 }

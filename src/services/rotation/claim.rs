@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use log::error;
 use uuid::Uuid;
 
 use super::{Ended, Guard, Rotation};
@@ -14,6 +13,7 @@ use crate::domain::rotation::{ClaimRequest, Release};
 use crate::domain::secrets::RefreshToken;
 use crate::ports::Moment;
 use crate::runtime::sleep;
+use crate::services::foreign;
 
 /// A configuration does not change while the keeper runs: no need to look often.
 const FOREIGN_CLIENT: Duration = Duration::from_secs(3600);
@@ -52,13 +52,8 @@ pub(super) async fn claim(rotation: &Rotation) -> Result<Held, Ended> {
     if !may || rotation.cell.is_deleted() {
         return Err(Ended::MovedOn);
     }
-    if let Some(foreign) = head.client_id.as_ref().filter(|id| ***id != *services.settings.client_id) {
+    if foreign::note(services, &rotation.cell) {
         // Nothing is sent for it: another client's refresh token would be refused, or worse, spent.
-        if services.registry.is_news(foreign) {
-            error!(target: &rotation.target(), issued_to:% = foreign, configured:% = services.settings.client_id,
-                hint = "check calendly.client_id, or connect these users again";
-                "grants of another client_id are not refreshed");
-        }
         return Err(rotation.retry_in(FOREIGN_CLIENT));
     }
     let rate_key = user.as_deref().unwrap_or(rotation.id().as_str());
