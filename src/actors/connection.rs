@@ -99,7 +99,7 @@ impl ConnectionActor {
         {
             return None; // nothing is kept, or a refresh or a new grant comes first, and looks again
         }
-        if let Some(asked) = self.asked_to_verify.filter(|asked| now - *asked < ASK_AGAIN) {
+        if let Some(asked) = self.asked_to_verify.filter(|asked| (now - *asked).abs() < ASK_AGAIN) {
             return Some(asked + ASK_AGAIN);
         }
         match self.cell.verify_at().filter(|at| *at > now) {

@@ -7,6 +7,7 @@ pub mod limiter;
 mod probe;
 pub mod rotation;
 pub mod system_fault;
+pub mod time_watch;
 pub mod timeline;
 pub mod verification;
 
@@ -25,6 +26,7 @@ use crate::shutdown::Shutdown;
 use journal::{Journalling, Use};
 use limiter::Limiter;
 use system_fault::SystemFault;
+use time_watch::TimeWatch;
 use timeline::Timeline;
 
 /// Plain values that services need; whoever wires them knows where they come from.
@@ -88,6 +90,8 @@ pub struct Services {
     pub journal: Journalling,
     /// What happened to each connection.
     pub timeline: Timeline,
+    /// How time goes by.
+    pub time: TimeWatch,
     /// Where tasks run.
     pub io: IoRuntime,
     /// Whether the keeper is stopping.
@@ -97,13 +101,15 @@ pub struct Services {
 }
 
 impl Services {
-    /// Puts them together and starts what runs beside: the timeline's writer and the fault's probe.
+    /// Puts them together and starts what runs beside: the timeline's writer, the fault's probe, a look at the
+    /// clocks.
     pub fn start(adapters: Adapters, settings: Settings, io: IoRuntime, shutdown: Shutdown) -> Arc<Self> {
         let limiter = Limiter::new(settings.max_concurrent);
         let system = Arc::new(SystemFault::new(limiter.clone()));
         let timeline = Timeline::start(&io, adapters.clock.clone(), adapters.store.clone());
         let journal = Journalling::new(adapters.journal.clone(), settings.journal);
         let registry = Registry::new(Order::drawn(adapters.jitter.draw()));
+        let time = TimeWatch::new(&*adapters.clock);
         let services = Arc::new(Self {
             adapters,
             registry,
@@ -111,11 +117,13 @@ impl Services {
             system,
             journal,
             timeline,
+            time,
             io,
             shutdown,
             settings,
         });
         probe::watch(&services);
+        time_watch::watch(&services);
         services
     }
 

@@ -22,6 +22,7 @@ impl Supervisor {
         {
             return;
         }
+        self.shared.services.time.look(&self.shared.services);
         self.end_faults_of_some();
         let services = &self.shared.services;
         let now = services.adapters.clock.now();

@@ -3,9 +3,9 @@
 
 use std::sync::atomic::Ordering;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
-use super::Cell;
+use super::{Cell, lock};
 
 impl Cell {
     /// When its actor means to look again; for the sweep that proves that somebody will.
@@ -28,6 +28,21 @@ impl Cell {
     #[must_use]
     pub fn verify_at(&self) -> Option<DateTime<Utc>> {
         DateTime::from_timestamp_millis(self.verify_at.load(Ordering::Relaxed))
+    }
+
+    /// The wall clock was set by so much: the times that were told by it move along. A token that was issued before
+    /// `unless_before` was issued by the clock as it is now again.
+    pub fn shift(&self, by: TimeDelta, unless_before: Option<DateTime<Utc>>) {
+        {
+            let row = &mut lock(&self.state).row;
+            let issued = row.expires_at.map(|at| at - row.lifetime.delta());
+            if issued.is_none_or(|at| unless_before.is_none_or(|before| at > before)) {
+                row.expires_at = row.expires_at.map(|at| at + by);
+            }
+            row.next_attempt_at = row.next_attempt_at.map(|at| at + by);
+        }
+        self.set_wake_at(self.wake_at().map(|at| at + by));
+        self.set_verify_at(self.verify_at().map(|at| at + by));
     }
 
     /// One more restart of its actor.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use log::warn;
 use serde_json::json;
 
@@ -36,7 +36,7 @@ pub(super) enum Answered {
 pub(super) async fn exchange(rotation: &Rotation, held: &Held) -> Answered {
     let services = &rotation.services;
     let clock = &services.adapters.clock;
-    let sent_at = clock.now();
+    let (sent_at, sent_boot) = (clock.now(), clock.boot());
     let (attempts, ends) = rotation.cell.read(|c| (c.attempts, c.expires_at));
     let left = ends.and_then(|at| (at - sent_at).to_std().ok()).unwrap_or_default();
     let backoff = RETRY.within(left).delay(attempts + 1, rotation.draw());
@@ -45,7 +45,9 @@ pub(super) async fn exchange(rotation: &Rotation, held: &Held) -> Answered {
     }
     let (consumed, delay, reason, fault) = match send(rotation, held).await {
         Outcome::Success(answer) => {
-            let (commit, oddities) = pair(rotation, held, *answer, sent_at);
+            // By the clock that says older, should it have been set meanwhile.
+            let took = TimeDelta::from_std(clock.boot().saturating_sub(sent_boot)).unwrap_or_default();
+            let (commit, oddities) = pair(rotation, held, *answer, sent_at.min(clock.now() - took));
             return Answered::Pair(Box::new(commit), oddities);
         }
         Outcome::InvalidGrant => return Answered::Refused,
