@@ -28,3 +28,4 @@ mod postgres;
 mod service_manager;
 mod stand_by;
 mod stopping;
+mod system_faults;

@@ -4,9 +4,12 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod clock;
 mod in_flight;
 mod journal;
 mod outcomes;
+mod refresh_outcomes;
 mod supervision;
+mod system_faults;
 mod tokens;
 mod webhooks;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use calendly_keeper::domain::outcome::{ClientFault, Doubt, Outcome, TokenAnswer};
@@ -11,18 +12,23 @@ use calendly_keeper::domain::token::Lifetime;
 use calendly_keeper::ports::{
     ApiError, ApiErrorClass, Caller, Clock, Me, NewSubscription, Subscriptions, TokenEndpoint,
 };
+use calendly_keeper::runtime::sleep;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch;
 
 /// What a token request meets instead of success.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Trouble {
+    Nothing,
     InvalidGrant,
     InvalidClient,
     Throttled,
     NotSent,
     FailsBefore,
     FailsAfter,
+    /// 200 with a page for people.
+    Html,
+    Redirected,
 }
 
 /// A Calendly that holds everything in memory and answers at once, or when it is told to.
@@ -49,6 +55,19 @@ pub(crate) struct Book {
     pub(crate) reused: u64,
     /// Token requests that arrived.
     pub(crate) token_requests: u64,
+    /// When, by its own clock's boot time.
+    pub(crate) arrivals: Vec<Duration>,
+    /// Exchanges that were tried, whether they arrived or not.
+    pub(crate) tries: u64,
+    pub(crate) under_way: usize,
+    pub(crate) most_under_way: usize,
+    /// How long an answer takes.
+    pub(crate) takes: Duration,
+    /// Those that consumed a token and were lost.
+    pub(crate) lost_answers: u64,
+    /// When each revoked user's token was first refused.
+    refused: HashMap<String, Duration>,
+    gone: HashMap<String, String>,
     pub(crate) rotations: BTreeMap<String, u64>,
     pub(crate) revoked: Vec<String>,
     pub(crate) with_expired_token: u64,
@@ -90,8 +109,26 @@ impl FakeCalendly {
         self.book().living.contains_key(refresh)
     }
 
+    /// Whether it would serve a caller with this access token.
+    pub(crate) fn accepts(&self, access: &str) -> bool {
+        self.book().access.get(access).is_some_and(|(_, expires)| *expires > self.clock.now())
+    }
+
+    /// Tokens that arrived from `from` on, for so long.
+    pub(crate) fn arrived(&self, from: Duration, during: Duration) -> usize {
+        let book = self.book();
+        book.arrivals.iter().filter(|at| (from..from + during).contains(*at)).count()
+    }
+
     pub(crate) fn revoke_user(&self, user: &str) {
-        self.book().living.retain(|_, owner| owner != user);
+        let book = &mut *self.book();
+        let gone = book.living.extract_if(|_, owner| owner == user);
+        book.gone.extend(gone);
+    }
+
+    /// When a revoked user's token was first refused, by boot time.
+    pub(crate) fn refused_since(&self, user: &str) -> Option<Duration> {
+        self.book().refused.get(user).copied()
     }
 
     pub(crate) fn add_subscription(&self, user: &str, url: &str, events: &[&str], state: State) -> String {
@@ -164,17 +201,24 @@ impl TokenEndpoint for FakeCalendly {
         let outcome = {
             let expires = self.clock.now() + TimeDelta::seconds(self.lifetime);
             let mut book = self.book();
+            book.tries += 1;
             let trouble = book.troubles.pop_front().or(book.trouble_for_all);
             if let Some(Trouble::NotSent) = trouble {
                 return Outcome::NotSent;
             }
             book.token_requests += 1;
+            let now = self.clock.boot();
+            book.arrivals.push(now);
+            book.under_way += 1;
+            book.most_under_way = book.most_under_way.max(book.under_way);
             match trouble {
                 Some(Trouble::InvalidGrant) => Outcome::InvalidGrant,
                 Some(Trouble::InvalidClient) => Outcome::ClientRefused(ClientFault::InvalidClient),
                 Some(Trouble::Throttled) => {
-                    Outcome::Throttled { wait: Some(std::time::Duration::from_secs(20)) }
+                    Outcome::Throttled { wait: Some(Duration::from_secs(20)) }
                 }
+                Some(Trouble::Redirected) => Outcome::ClientRefused(ClientFault::Redirected),
+                Some(Trouble::Html) => Outcome::Unknown(Doubt::Unreadable),
                 Some(Trouble::FailsBefore) => Outcome::Unknown(Doubt::Status(503)),
                 _ => match book.living.remove(token.expose()) {
                     Some(user) => {
@@ -182,19 +226,30 @@ impl TokenEndpoint for FakeCalendly {
                         *book.rotations.entry(user.clone()).or_default() += 1;
                         let (access, refresh) = book.issue(&user, expires);
                         match trouble {
-                            Some(Trouble::FailsAfter) => Outcome::Unknown(Doubt::Lost),
+                            Some(Trouble::FailsAfter) => {
+                                book.lost_answers += 1;
+                                Outcome::Unknown(Doubt::Lost)
+                            }
                             _ => success(&user, &access, &refresh, self.lifetime),
                         }
                     }
                     None => {
                         book.reused += u64::from(book.spent.contains_key(token.expose()));
+                        if let Some(user) = book.gone.get(token.expose()).cloned() {
+                            book.refused.entry(user).or_insert(now);
+                        }
                         Outcome::InvalidGrant
                     }
                 },
             }
         };
+        let takes = self.book().takes;
+        if !takes.is_zero() {
+            sleep(takes).await;
+        }
         let mut held = self.held.subscribe();
         let _ = held.wait_for(|held| !*held).await;
+        self.book().under_way -= 1;
         outcome
     }
 

@@ -9,9 +9,11 @@
 
 pub(crate) mod book;
 pub(crate) mod fake_calendly;
+pub(crate) mod heard;
 pub(crate) mod keeper_process;
 pub(crate) mod pgbouncer;
 pub(crate) mod postgres;
 pub(crate) mod rig;
+pub(crate) mod test_clock;
 pub(crate) mod wait;
 pub(crate) mod world;

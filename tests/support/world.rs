@@ -6,8 +6,9 @@ use std::time::Duration;
 use actix::System;
 use calendly_keeper::actors::arbiters::Arbiters;
 use calendly_keeper::actors::{self, Keeper};
-use calendly_keeper::clock::{SeededJitter, TokioClock};
+use calendly_keeper::clock::SeededJitter;
 use calendly_keeper::domain::backoff::Backoff;
+use calendly_keeper::domain::decision::{Next, next_refresh};
 use calendly_keeper::domain::grant::{NewGrant, Put};
 use calendly_keeper::domain::ids::{ConnectionId, GrantId};
 use calendly_keeper::domain::intensity::RestartPolicy;
@@ -21,6 +22,7 @@ use calendly_keeper::ports::{Clock, Store as _};
 use calendly_keeper::registry::cell::Cell;
 use calendly_keeper::runtime::{IoRuntime, sleep};
 use calendly_keeper::services::journal::Use;
+use calendly_keeper::services::system_fault::Kind as Fault;
 use calendly_keeper::services::{Adapters, Services, Settings, WebhookSettings, grants};
 use calendly_keeper::shutdown::Shutdown;
 use calendly_keeper::spool::MemoryJournal;
@@ -28,6 +30,8 @@ use calendly_keeper::store::MemoryStore;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::fake_calendly::{FakeCalendly, ORGANIZATION, user_uri};
+use super::heard;
+use super::test_clock::TestClock;
 
 pub(crate) const CALLBACK: &str = "https://app.example/hooks/{connection}";
 pub(crate) const EVENTS: [&str; 2] = ["invitee.canceled", "invitee.created"];
@@ -38,12 +42,13 @@ pub(crate) struct World {
     pub(crate) store: MemoryStore,
     pub(crate) journal: MemoryJournal,
     pub(crate) services: Arc<Services>,
-    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) clock: TestClock,
     keeper: Option<Keeper>,
 }
 
 /// Runs a test in an actix system whose time is virtual.
 pub(crate) fn virtual_time<F: AsyncFnOnce(World)>(lifetime: i64, test: F) {
+    heard::listen();
     System::with_tokio_rt(|| {
         tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap()
     })
@@ -53,8 +58,8 @@ pub(crate) fn virtual_time<F: AsyncFnOnce(World)>(lifetime: i64, test: F) {
 impl World {
     fn new(lifetime: i64) -> Self {
         let base = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
-        let clock: Arc<dyn Clock> = Arc::new(TokioClock::starting_at(base));
-        let calendly = FakeCalendly::new(clock.clone(), lifetime);
+        let clock = TestClock::starting_at(base);
+        let calendly = FakeCalendly::new(Arc::new(clock.of_others()), lifetime);
         Self::on(calendly, MemoryStore::new(), MemoryJournal::new(), clock)
     }
 
@@ -62,10 +67,10 @@ impl World {
         calendly: Arc<FakeCalendly>,
         store: MemoryStore,
         journal: MemoryJournal,
-        clock: Arc<dyn Clock>,
+        clock: TestClock,
     ) -> Self {
         let adapters = Adapters {
-            clock: clock.clone(),
+            clock: Arc::new(clock.clone()),
             jitter: Arc::new(SeededJitter::new(7)),
             tokens: calendly.clone(),
             subscriptions: calendly.clone(),
@@ -142,6 +147,54 @@ impl World {
     /// A connection whose id is its user's name and whose token lives on.
     pub(crate) async fn connect(&self, name: &str) -> Put {
         self.put(self.offer(name, name, -self.calendly.lifetime)).await
+    }
+
+    /// So many connections at once, `user-0` on, whose tokens end at `ends_in(n)` seconds from now.
+    pub(crate) async fn connect_many(&self, count: i64, ends_in: impl Fn(i64) -> i64) {
+        let offer = |n: i64| {
+            let name = format!("user-{n}");
+            self.offer(&name, &name, -ends_in(n))
+        };
+        let decided = grants::put(&self.services, (0..count).map(offer).collect()).await.unwrap();
+        assert_eq!(decided.len(), count as usize);
+    }
+
+    /// Connections with another status than `active`.
+    pub(crate) fn marked(&self) -> Vec<ConnectionId> {
+        let cells = self.services.registry.cells();
+        let marked = cells.into_iter().filter(|cell| cell.status().status != Status::Active);
+        marked.map(|cell| cell.id().clone()).collect()
+    }
+
+    /// Connections without a token that lives, by the clock of Calendly.
+    pub(crate) fn without_a_token(&self) -> usize {
+        let lives = |cell: &Arc<Cell>| {
+            cell.living(self.now()).is_some_and(|living| self.calendly.accepts(living.token.expose()))
+        };
+        self.services.registry.cells().iter().filter(|cell| !lives(cell)).count()
+    }
+
+    /// Connections that should have been refreshed more than `grace` seconds ago.
+    pub(crate) fn overdue(&self, grace: i64) -> usize {
+        let before = self.now() - TimeDelta::seconds(grace);
+        let is_late = |cell: &Arc<Cell>| matches!(next_refresh(&cell.token_view(), before), Next::Now(_));
+        self.services.registry.cells().iter().filter(|cell| is_late(cell)).count()
+    }
+
+    /// What is shown to be wrong for all.
+    pub(crate) fn fault(&self) -> Option<Fault> {
+        self.services.system.current().map(|fault| fault.kind)
+    }
+
+    /// Lets time go by until `condition`, second by second; how many it took, `most` at most.
+    pub(crate) async fn until(&self, what: &str, most: u64, condition: impl Fn(&Self) -> bool) -> u64 {
+        for second in 0..=most {
+            if condition(self) {
+                return second;
+            }
+            self.pass(1).await;
+        }
+        panic!("{what}: not within {most} s")
     }
 
     pub(crate) fn cell(&self, id: &str) -> Arc<Cell> {
