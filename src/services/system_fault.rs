@@ -224,9 +224,13 @@ impl SystemFault {
     /// The token endpoint has answered sensibly, though not with tokens: it is neither away nor failing.
     pub fn answered(&self, now: DateTime<Utc>) {
         let away = [Kind::CalendlyUnreachable, Kind::CalendlyFailing, Kind::EverybodyThrottled];
-        self.end_where(now, |kind| away.contains(&kind), |state| {
-            state.streaks.retain(|kind, _| !away.contains(kind));
-        });
+        self.end_where(
+            now,
+            |kind| away.contains(&kind),
+            |state| {
+                state.streaks.retain(|kind, _| !away.contains(kind));
+            },
+        );
     }
 
     /// Something that the database should have done was not done, or takes its time: it is to be tried.
@@ -246,13 +250,17 @@ impl SystemFault {
         if lock(&self.state).stubborn {
             return;
         }
-        self.end_where(now, |kind| kind.group() == Group::Database, |state| {
-            state.streaks.retain(|kind, _| kind.group() != Group::Database);
-            state.doubts_database = false;
-            if state.holds_any_of(Group::Database).is_some() {
-                state.database_back = Some(now);
-            }
-        });
+        self.end_where(
+            now,
+            |kind| kind.group() == Group::Database,
+            |state| {
+                state.streaks.retain(|kind, _| kind.group() != Group::Database);
+                state.doubts_database = false;
+                if state.holds_any_of(Group::Database).is_some() {
+                    state.database_back = Some(now);
+                }
+            },
+        );
     }
 
     /// Whether this connection is among those refused since the last success.

@@ -87,7 +87,8 @@ impl Seen {
         let slept = passed > EVERY + LATE;
         if slept {
             let slept = humantime::format_duration(Duration::from_secs(passed.as_secs()));
-            let hint = format!("the machine slept or this process stood still for {slept}: all is looked at again");
+            let hint =
+                format!("the machine slept or this process stood still for {slept}: all is looked at again");
             services.system.begin(Kind::Suspended, self.wall, &hint);
         } else if step.abs() >= JUMP {
             let by = humantime::format_duration(Duration::from_secs(step.num_seconds().unsigned_abs()));

@@ -48,9 +48,14 @@ impl From<Error> for Failure {
 /// SQLite's words for a file that is read-only or a disk that is full, and PostgreSQL's, which passes on what the system
 /// said; both have codes for it that diesel does not hand on.
 fn takes_no_writes(message: &str) -> bool {
-    ["attempt to write a readonly database", "database or disk is full", "No space left on device", "Disk quota exceeded"]
-        .iter()
-        .any(|words| message.contains(words))
+    [
+        "attempt to write a readonly database",
+        "database or disk is full",
+        "No space left on device",
+        "Disk quota exceeded",
+    ]
+    .iter()
+    .any(|words| message.contains(words))
 }
 
 impl From<Failure> for StoreError {

@@ -153,7 +153,8 @@ async fn execute(executor: &impl Executor, ops: Arc<[Op]>) -> Vec<Answer> {
             }
             Err(failure) => {
                 unclear += usize::from(matches!(failure, Failure::Unclear(_)));
-                let hopeless = matches!(failure, Failure::Away(_) | Failure::Unwritable(_)) || (kept == 0 && unclear >= HOPELESS);
+                let hopeless = matches!(failure, Failure::Away(_) | Failure::Unwritable(_))
+                    || (kept == 0 && unclear >= HOPELESS);
                 answers.push(Err(failure.clone().into()));
                 if hopeless {
                     answers.resize(ops.len(), Err(failure.into()));

@@ -98,7 +98,14 @@ fn everybody_told_invalid_grant_is_everybody_refused() {
 }
 
 /// Nothing is sent to a host that has no address; the right one comes with a restart.
-fn mended_by_a_restart(place: &mut Installation, fault: &str, says: &str, key: &str, wrong: &str, right: &str) {
+fn mended_by_a_restart(
+    place: &mut Installation,
+    fault: &str,
+    says: &str,
+    key: &str,
+    wrong: &str,
+    right: &str,
+) {
     place.connect_expired(&NAMES);
     place.set(key, wrong);
     let keeper = place.start();
@@ -149,12 +156,17 @@ fn busy(place: &Installation) -> Keeper {
 
 fn generation(keeper: &Keeper) -> u64 {
     let lines = keeper.lines();
-    let told = lines.iter().filter_map(|line| line.split("generation=").nth(1)?.split_whitespace().next()?.parse().ok());
+    let told = lines
+        .iter()
+        .filter_map(|line| line.split("generation=").nth(1)?.split_whitespace().next()?.parse().ok());
     told.max().unwrap_or_default()
 }
 
 #[test]
-#[cfg_attr(not(has_postgres), ignore = "PostgreSQL's server binaries were not found; install Debian's postgresql")]
+#[cfg_attr(
+    not(has_postgres),
+    ignore = "PostgreSQL's server binaries were not found; install Debian's postgresql"
+)]
 fn a_postgresql_that_is_down_is_away_until_it_is_back() {
     let server = Postgres::new(Durability::Fast);
     let mut place = on(&server.url(), 8);
@@ -176,7 +188,10 @@ fn a_postgresql_that_is_down_is_away_until_it_is_back() {
 
 /// The sessions that are there stay read-only after the database takes writes again.
 #[test]
-#[cfg_attr(not(has_postgres), ignore = "PostgreSQL's server binaries were not found; install Debian's postgresql")]
+#[cfg_attr(
+    not(has_postgres),
+    ignore = "PostgreSQL's server binaries were not found; install Debian's postgresql"
+)]
 fn a_postgresql_that_is_read_only_is_unwritable_until_it_takes_writes() {
     let url = Postgres::shared().create_database();
     let place = on(&url, 8);
@@ -191,19 +206,28 @@ fn a_postgresql_that_is_read_only_is_unwritable_until_it_takes_writes() {
     keeper.wait_for(&["system fault, ", "fault=database_unwritable", "read-only transaction"]);
     keeper.wait_for(&[" status ", "connections=8 active=8", "fault=database_unwritable"]);
     let then = generation(&keeper);
-    psql(&url, &format!("SET default_transaction_read_only = off; ALTER DATABASE \"{name}\" RESET default_transaction_read_only"));
+    psql(
+        &url,
+        &format!(
+            "SET default_transaction_read_only = off; ALTER DATABASE \"{name}\" RESET default_transaction_read_only"
+        ),
+    );
     over(&keeper, "database_unwritable");
     all_well(&place, &keeper, then + 1);
     place.assert_nothing_reused();
 }
 
 #[test]
-#[cfg_attr(not(has_postgres), ignore = "PostgreSQL's server binaries were not found; install Debian's postgresql")]
+#[cfg_attr(
+    not(has_postgres),
+    ignore = "PostgreSQL's server binaries were not found; install Debian's postgresql"
+)]
 fn a_postgresql_that_makes_everybody_wait_is_away_until_it_lets_go() {
     let url = Postgres::shared().create_database();
     let place = on(&url, 8);
     let keeper = busy(&place);
-    let lock = Postgres::shared().hold(&url, "LOCK TABLE calendly_keeper.connections IN ACCESS EXCLUSIVE MODE");
+    let lock =
+        Postgres::shared().hold(&url, "LOCK TABLE calendly_keeper.connections IN ACCESS EXCLUSIVE MODE");
     recognised(&keeper, "database_away", "no answer for 5 s");
     let then = generation(&keeper);
     drop(lock);
@@ -236,7 +260,10 @@ fn a_sqlite_file_that_another_program_locks_is_away_until_it_lets_go() {
 const SMALL_DISK: &str = "KEEPER_TEST_SMALL_DISK";
 
 #[test]
-#[cfg_attr(not(can_mount), ignore = "mounts a small disk, which this machine does not let it (unshare --mount)")]
+#[cfg_attr(
+    not(can_mount),
+    ignore = "mounts a small disk, which this machine does not let it (unshare --mount)"
+)]
 fn a_sqlite_on_a_full_disk_is_unwritable_until_there_is_room() {
     if let Some(disk) = std::env::var_os(SMALL_DISK) {
         return on_a_small_disk(Path::new(&disk));
@@ -247,7 +274,11 @@ fn a_sqlite_on_a_full_disk_is_unwritable_until_there_is_room() {
         .arg("mount -t tmpfs -o size=4m tmpfs \"$0\" && exec \"$@\"")
         .arg(disk.path())
         .arg(std::env::current_exe().unwrap())
-        .args(["--exact", "system_faults::a_sqlite_on_a_full_disk_is_unwritable_until_there_is_room", "--nocapture"])
+        .args([
+            "--exact",
+            "system_faults::a_sqlite_on_a_full_disk_is_unwritable_until_there_is_room",
+            "--nocapture",
+        ])
         .env(SMALL_DISK, disk.path())
         .env("TMPDIR", disk.path())
         .output()

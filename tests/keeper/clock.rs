@@ -61,7 +61,10 @@ fn a_clock_set_back_by_an_hour_lets_no_token_be_served_past_its_end() {
         well(&mut world).await;
         world.clock.set_by(-TimeDelta::hours(1));
         recovers(&world, Fault::ClockJumped, "set by -1h").await;
-        assert!(world.calendly.arrived(world.clock.boot() - Duration::from_secs(10), Duration::MAX / 2) < 20, "nothing was due");
+        assert!(
+            world.calendly.arrived(world.clock.boot() - Duration::from_secs(10), Duration::MAX / 2) < 20,
+            "nothing was due"
+        );
         stays_well(&world).await;
     });
 }

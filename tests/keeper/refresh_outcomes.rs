@@ -24,7 +24,8 @@ fn whatever_happens_the_five_outcomes_add_up_to_the_refreshes_that_ended() {
     virtual_time(600, async |mut world| {
         world.connect_many(200, |n| n - 50).await;
         let dice = SeededJitter::new(11);
-        let troubled = |_| (dice.draw() < 0.3).then(|| TROUBLES[(dice.draw() * TROUBLES.len() as f64) as usize]);
+        let troubled =
+            |_| (dice.draw() < 0.3).then(|| TROUBLES[(dice.draw() * TROUBLES.len() as f64) as usize]);
         let troubles: Vec<_> = (0..3000).map(|n| troubled(n).unwrap_or(Trouble::Nothing)).collect();
         world.calendly.book().troubles.extend(troubles);
         world.calendly.revoke_user("user-7");
@@ -61,7 +62,11 @@ fn the_status_line_shows_the_objective_where_it_is_missed() {
         let anna = world.offer("anna", "anna", 10);
         world.put(anna).await;
         world.pass(60).await;
-        assert!(!heard::lines(&["INFO supervisor status", "objective=99.00%"]).is_empty(), "{:?}", heard::lines(&["status"]));
+        assert!(
+            !heard::lines(&["INFO supervisor status", "objective=99.00%"]).is_empty(),
+            "{:?}",
+            heard::lines(&["status"])
+        );
         world.pass(26 * 3600).await;
         let last = heard::lines(&["INFO supervisor status"]).pop().unwrap();
         assert!(!last.contains("objective="), "a bad hour is forgotten after a day: {last}");

@@ -95,7 +95,11 @@ fn trouble(fault: Fault, says: &'static str, trouble: Trouble) {
 
 #[test]
 fn wrong_client_credentials() {
-    trouble(Fault::ClientRefused, "check calendly.client_id and calendly.client_secret", Trouble::InvalidClient);
+    trouble(
+        Fault::ClientRefused,
+        "check calendly.client_id and calendly.client_secret",
+        Trouble::InvalidClient,
+    );
 }
 
 #[test]
@@ -185,8 +189,7 @@ fn the_database_gone_back_in_time() {
         world.pass(5).await;
         world.store.restore(&before);
         world.store.set_available(true);
-        let recognised =
-            world.until("recognised", 5, |w| w.fault() == Some(Fault::DatabaseWentBack)).await;
+        let recognised = world.until("recognised", 5, |w| w.fault() == Some(Fault::DatabaseWentBack)).await;
         assert_eq!(heard::lines(&["system fault, ", "fault=database_went_back"]).len(), 1);
         assert_eq!((world.marked(), world.without_a_token()), (vec![], 0), "what lives is served");
         assert!(!world.services.system.is_holding(), "the others are not kept waiting");
@@ -243,8 +246,7 @@ fn a_thousand_connections_refused_for_ten_minutes_lose_nothing() {
         };
         world.calendly.book().trouble_for_all = Some(Trouble::InvalidGrant);
         let before = (generations(&world), world.calendly.book().token_requests);
-        let recognised =
-            world.until("recognised", 60, |w| w.fault() == Some(Fault::EverybodyRefused)).await;
+        let recognised = world.until("recognised", 60, |w| w.fault() == Some(Fault::EverybodyRefused)).await;
         for _ in 0..60 {
             world.pass(10).await;
             assert_eq!(world.marked(), [], "not one status changed");
@@ -256,7 +258,12 @@ fn a_thousand_connections_refused_for_ten_minutes_lose_nothing() {
         for cell in world.services.registry.cells() {
             let (ends, token) = cell.read(|c| (c.expires_at.unwrap(), c.access_token.is_some()));
             assert!(token);
-            assert_eq!(cell.living(now).is_some(), ends > now + chrono::TimeDelta::seconds(3), "{}", cell.id());
+            assert_eq!(
+                cell.living(now).is_some(),
+                ends > now + chrono::TimeDelta::seconds(3),
+                "{}",
+                cell.id()
+            );
         }
         world.calendly.book().trouble_for_all = None;
         let over = world.until("its end", 180, |w| w.fault().is_none() && w.without_a_token() == 0).await;
@@ -264,7 +271,9 @@ fn a_thousand_connections_refused_for_ten_minutes_lose_nothing() {
         assert_eq!((world.marked(), world.without_a_token(), world.overdue(5)), (vec![], 0, 0));
         assert_eq!(world.calendly.book().reused, 0);
         assert_eq!(world.services.counters().read().refused, 0);
-        println!("1000 refused: recognised after {recognised} s, {sent} tokens sent in 600 s, all well {over} s after");
+        println!(
+            "1000 refused: recognised after {recognised} s, {sent} tokens sent in 600 s, all well {over} s after"
+        );
     });
 }
 
@@ -319,9 +328,7 @@ fn a_wrong_secret_with_ten_thousand_connections() {
         let sent_after = world.calendly.book().token_requests;
         world.calendly.book().trouble_for_all = None;
         world.calendly.book().most_under_way = 0;
-        let refreshed = world
-            .until("all refreshed", 120, |w| w.without_a_token() == 0)
-            .await;
+        let refreshed = world.until("all refreshed", 120, |w| w.without_a_token() == 0).await;
         let most = world.calendly.book().most_under_way;
         assert!(most <= 64, "{most} at once");
         assert_eq!((world.fault(), world.marked(), world.calendly.book().reused), (None, vec![], 0));
@@ -345,8 +352,8 @@ fn a_right_secret_after_a_restart_refreshes_ten_thousand_within_two_minutes() {
         next.calendly.book().trouble_for_all = None;
         next.start();
         next.pass(2).await;
-        let refreshed =
-            next.until("all refreshed", 120, |w| w.services.registry.len() == 10_000 && w.without_a_token() == 0);
+        let refreshed = next
+            .until("all refreshed", 120, |w| w.services.registry.len() == 10_000 && w.without_a_token() == 0);
         println!("after a restart, 10 000: all refreshed within {} s", refreshed.await + 2);
         assert_eq!((next.fault(), next.marked(), next.calendly.book().reused), (None, vec![], 0));
         let row = next.store.get(&"user-1".parse().unwrap()).await.unwrap().unwrap();

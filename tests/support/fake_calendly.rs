@@ -214,9 +214,7 @@ impl TokenEndpoint for FakeCalendly {
             match trouble {
                 Some(Trouble::InvalidGrant) => Outcome::InvalidGrant,
                 Some(Trouble::InvalidClient) => Outcome::ClientRefused(ClientFault::InvalidClient),
-                Some(Trouble::Throttled) => {
-                    Outcome::Throttled { wait: Some(Duration::from_secs(20)) }
-                }
+                Some(Trouble::Throttled) => Outcome::Throttled { wait: Some(Duration::from_secs(20)) },
                 Some(Trouble::Redirected) => Outcome::ClientRefused(ClientFault::Redirected),
                 Some(Trouble::Html) => Outcome::Unknown(Doubt::Unreadable),
                 Some(Trouble::FailsBefore) => Outcome::Unknown(Doubt::Status(503)),

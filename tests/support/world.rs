@@ -63,12 +63,7 @@ impl World {
         Self::on(calendly, MemoryStore::new(), MemoryJournal::new(), clock)
     }
 
-    fn on(
-        calendly: Arc<FakeCalendly>,
-        store: MemoryStore,
-        journal: MemoryJournal,
-        clock: TestClock,
-    ) -> Self {
+    fn on(calendly: Arc<FakeCalendly>, store: MemoryStore, journal: MemoryJournal, clock: TestClock) -> Self {
         let adapters = Adapters {
             clock: Arc::new(clock.clone()),
             jitter: Arc::new(SeededJitter::new(7)),

@@ -15,9 +15,9 @@ use crate::domain::ids::{ConnectionId, Generation};
 use crate::ports::{Page, StoreError};
 use crate::registry::cell::{Adopted, Cell};
 use crate::runtime::sleep;
-use crate::services::{foreign, rotation};
 use crate::services::system_fault::Kind as Fault;
 use crate::services::verification::switched_off;
+use crate::services::{foreign, rotation};
 
 /// What was found while reading again.
 #[derive(Default)]

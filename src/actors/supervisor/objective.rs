@@ -50,8 +50,9 @@ mod tests {
     #[test]
     fn a_failure_is_forgotten_after_a_day() {
         let mut day = LastDay::default();
-        let shown: Vec<bool> =
-            (0..30).map(|hour| day.objective(hour * HOUR, &counted(100 + u64::from(hour), 1, 0)).is_some()).collect();
+        let shown: Vec<bool> = (0..30)
+            .map(|hour| day.objective(hour * HOUR, &counted(100 + u64::from(hour), 1, 0)).is_some())
+            .collect();
         assert!(shown[..24].iter().all(|shown| *shown), "{shown:?}");
         assert!(shown[26..].iter().all(|shown| !shown), "{shown:?}");
     }

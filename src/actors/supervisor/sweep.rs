@@ -67,7 +67,8 @@ impl Supervisor {
         if self.behind.is_empty() {
             system.end(Fault::DatabaseWentBack, now);
         }
-        if system.is(Fault::ForeignClient) && !registry.cells().iter().any(|cell| is_foreign(services, cell)) {
+        if system.is(Fault::ForeignClient) && !registry.cells().iter().any(|cell| is_foreign(services, cell))
+        {
             system.end(Fault::ForeignClient, now);
         }
     }

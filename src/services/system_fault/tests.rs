@@ -49,7 +49,6 @@ async fn a_refusal_stands_only_when_a_success_follows_it() {
     faults.succeeded(now);
     let before = faults.successes();
     assert_eq!(faults.evidence(&one, before, grace).await, Evidence::None, "an earlier one says nothing");
-    let (evidence, ()) =
-        tokio::join!(faults.evidence(&one, before, grace), async { faults.succeeded(now) });
+    let (evidence, ()) = tokio::join!(faults.evidence(&one, before, grace), async { faults.succeeded(now) });
     assert_eq!(evidence, Evidence::Stands);
 }
