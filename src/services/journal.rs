@@ -22,7 +22,7 @@ pub struct Journalling {
     reached: AtomicI64,
     noted: AtomicI64,
     /// The database went back, and not everything could be written again.
-    went_back: AtomicBool,
+    went_back: AtomicI64,
     /// Whose tokens may be used up since.
     doubted: Mutex<HashSet<ConnectionId>>,
     /// Pairs that were left to the next start.
@@ -63,7 +63,7 @@ impl Journalling {
             wanted: AtomicBool::new(true), // on start
             reached: AtomicI64::new(-1),
             noted: AtomicI64::new(-1),
-            went_back: AtomicBool::new(false),
+            went_back: AtomicI64::new(0),
             doubted: Mutex::default(),
             left: AtomicUsize::new(0),
             unwritten: Mutex::default(),
@@ -150,9 +150,7 @@ impl Journalling {
         });
         let before = self.reached.swap(now, Ordering::Relaxed).max(noted.unwrap_or(-1));
         if now < before {
-            self.went_back.store(true, Ordering::Relaxed);
-            error!(target: "journal", generations = before - now;
-                "the database went back, and what it lacks is not in the journal: connections are tried one at a time");
+            self.went_back.store(before - now, Ordering::Relaxed);
             self.noted.store(-1, Ordering::Relaxed);
         }
     }
@@ -168,9 +166,9 @@ impl Journalling {
         }
     }
 
-    /// Whether the database went back since this was last called.
-    pub fn take_went_back(&self) -> bool {
-        self.went_back.swap(false, Ordering::Relaxed)
+    /// By how many generations that nobody knows the database went back since this was last called.
+    pub fn take_went_back(&self) -> Option<i64> {
+        Some(self.went_back.swap(0, Ordering::Relaxed)).filter(|lacks| *lacks > 0)
     }
 
     /// Whether the latest attempt to write it failed.

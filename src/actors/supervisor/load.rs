@@ -101,7 +101,11 @@ impl Supervisor {
         self.say_unreadable(page.unreadable);
         if last {
             let again = self.found.is_some();
-            if services.journal.take_went_back() {
+            if let Some(lacks) = services.journal.take_went_back() {
+                let hint = format!(
+                    "it lacks {lacks} generations that the journal does not know: connections are tried one at a time"
+                );
+                services.system.begin(Fault::DatabaseWentBack, services.adapters.clock.now(), &hint);
                 services.journal.doubt(registry.cells().iter().map(|cell| cell.id().clone()));
                 services.limiter.be_careful();
             }

@@ -38,7 +38,7 @@ async fn keep(services: &Arc<Services>, standing_by: bool) -> Result<Kept, Store
         if services.system.doubts_database() && matches!(lock, Lock::Ours { .. }) {
             store.try_write().await?; // the lock may be had of a database that takes no writes
         }
-        Ok(lock)
+        Ok::<_, StoreError>(lock)
     };
     let done = async {
         if replayed {

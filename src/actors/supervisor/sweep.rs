@@ -64,7 +64,7 @@ impl Supervisor {
                 cell.token_view().may_refresh && cell.read(|connection| connection.generation == *known)
             })
         });
-        if self.behind.is_empty() {
+        if self.behind.is_empty() && !services.limiter.is_careful() {
             system.end(Fault::DatabaseWentBack, now);
         }
         if system.is(Fault::ForeignClient) && !registry.cells().iter().any(|cell| is_foreign(services, cell))
