@@ -17,6 +17,8 @@ pub struct TokenView {
     pub unknown: bool,
     /// Calendly has refused the access token although it should live.
     pub rejected: bool,
+    /// It was refused while nobody knew whether everybody is: asked again.
+    pub withheld: bool,
     /// No attempt before.
     pub not_before: Option<DateTime<Utc>>,
 }
@@ -34,6 +36,8 @@ pub enum Why {
     Unknown,
     /// Calendly refused it although it should live.
     Rejected,
+    /// Its own refusal is to be confirmed.
+    Withheld,
     /// Another connection was refused, and nobody knows yet whether everybody is.
     Witness,
 }
@@ -48,6 +52,7 @@ impl Why {
             Self::NoToken => "no_access_token",
             Self::Unknown => "unknown_outcome",
             Self::Rejected => "rejected_by_calendly",
+            Self::Withheld => "refusal_to_confirm",
             Self::Witness => "witness",
         }
     }
@@ -60,7 +65,7 @@ impl Why {
             Self::Unknown => 1,
             Self::Rejected => 2,
             Self::Expired | Self::NoToken => 3,
-            Self::Due => 4,
+            Self::Due | Self::Withheld => 4,
         }
     }
 }
@@ -88,6 +93,7 @@ pub fn next_refresh(view: &TokenView, now: DateTime<Utc>) -> Next {
         (Some(expires_at), Some(_)) if view.has_access_token && expires_at <= now => {
             (expires_at, Why::Expired)
         }
+        _ if view.withheld => (DateTime::<Utc>::MIN_UTC, Why::Withheld),
         (Some(_), Some(refresh_at)) if view.has_access_token => (refresh_at, Why::Due),
         _ => (DateTime::<Utc>::MIN_UTC, Why::NoToken),
     };
@@ -153,6 +159,15 @@ mod tests {
         assert_eq!(next_refresh(&rejected, at(0)), Next::Now(Why::Rejected));
     }
 
+    #[test]
+    fn a_refusal_that_was_withheld_is_asked_about_again_though_nothing_is_due() {
+        let mut withheld = view(7200);
+        withheld.withheld = true;
+        withheld.not_before = Some(at(15));
+        assert_eq!(next_refresh(&withheld, at(0)), Next::At(at(15)));
+        assert_eq!(next_refresh(&withheld, at(15)), Next::Now(Why::Withheld));
+    }
+
     /// Dead tokens retried for ever: 100,686 requests in five hours (ADE#1137).
     #[test]
     fn a_paused_or_refused_connection_is_left_alone() {
@@ -165,10 +180,10 @@ mod tests {
         #[test]
         fn a_time_to_look_again_is_always_in_the_future(
             expires in prop::option::of(-10_000_i64..10_000), lead in 0_i64..5_000, now in -10_000_i64..10_000,
-            not_before in prop::option::of(-10_000_i64..10_000), unknown: bool, rejected: bool, has_access_token: bool,
+            not_before in prop::option::of(-10_000_i64..10_000), unknown: bool, rejected: bool, has_access_token: bool, withheld: bool,
         ) {
             let view = TokenView {
-                may_refresh: true, has_access_token, unknown, rejected,
+                may_refresh: true, has_access_token, unknown, rejected, withheld,
                 expires_at: expires.map(at), refresh_at: expires.map(|e| at(e - lead)), not_before: not_before.map(at),
             };
             match next_refresh(&view, at(now)) {

@@ -41,6 +41,8 @@ struct State {
     /// The generation whose access token Calendly refused, and how many in a row it refused.
     rejected: Option<Generation>,
     rejections: u32,
+    /// The generation whose refresh token was refused, without a word about whether everybody is.
+    withheld: Option<Generation>,
     deleted: bool,
     shown: Option<Status>,
 }
@@ -84,6 +86,7 @@ impl Cell {
                 jitter: jitter as f32,
                 rejected: None,
                 rejections: 0,
+                withheld: None,
                 deleted: false,
                 shown: None,
             }),
@@ -122,6 +125,7 @@ impl Cell {
             refresh_at: row.expires_at.map(|at| refresh_at(at, row.lifetime, f64::from(state.jitter))),
             unknown: row.unknown_since.is_some() || row.claim.is_some(),
             rejected: state.rejected == Some(row.generation),
+            withheld: state.withheld == Some(row.generation),
             not_before: row.next_attempt_at,
         }
     }
@@ -149,6 +153,7 @@ impl Cell {
                 return Adopted::WentBack;
             }
             state.rejected = None;
+            state.withheld = None;
             state.deleted = false; // deleted and given anew: it lives again
             state.row = row;
             return Adopted::NewGrant;
@@ -222,6 +227,14 @@ impl Cell {
     /// No attempt before `next`, for a reason that says nothing about the token.
     pub fn wait_until(&self, next: DateTime<Utc>) {
         lock(&self.state).row.next_attempt_at = Some(next);
+    }
+
+    /// Its refusal may be everybody's: it is asked again.
+    pub fn withhold(&self, grant: GrantId, generation: Generation) {
+        let mut state = lock(&self.state);
+        if state.row.grant_id == grant {
+            state.withheld = Some(generation);
+        }
     }
 
     /// The grant is gone.

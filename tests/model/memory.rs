@@ -71,6 +71,7 @@ pub(crate) fn is_due(memory: &Memory) -> bool {
         refresh_at: ended,
         unknown: false,
         rejected: false,
+        withheld: false,
         not_before: None,
     };
     matches!(next_refresh(&view, now), Next::Now(_))

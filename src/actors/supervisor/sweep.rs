@@ -1,10 +1,13 @@
 //! The sweep: timers are hints; what proves that everybody is seen to is a look at all cells, by the wall clock.
 
+use std::sync::Arc;
+
 use chrono::TimeDelta;
 use log::warn;
 
 use super::{Phase, Supervisor};
 use crate::domain::decision::{Next, next_refresh};
+use crate::registry::cell::Cell;
 use crate::services::foreign::is_foreign;
 use crate::services::system_fault::Kind as Fault;
 
@@ -41,10 +44,12 @@ impl Supervisor {
                 continue;
             }
             let overdue = cell.wake_at().is_some_and(|at| at + LATE < now);
-            let asleep = cell.wake_at().is_none()
-                && next_refresh(&cell.token_view(), now) != Next::Never
-                && services.registry.in_flight.end_of(cell.id()).is_none();
-            if overdue || asleep {
+            let next = next_refresh(&cell.token_view(), now);
+            let idle = || services.registry.in_flight.end_of(cell.id()).is_none();
+            let asleep = cell.wake_at().is_none() && next != Next::Never && idle();
+            // What its actor does not know: a witness's refusal.
+            let early = matches!(next, Next::Now(_)) && idle();
+            if overdue || asleep || early {
                 lost += usize::from(asleep);
                 self.shared.children.nudge(cell.id());
             }
@@ -64,7 +69,10 @@ impl Supervisor {
                 cell.token_view().may_refresh && cell.read(|connection| connection.generation == *known)
             })
         });
-        if self.behind.is_empty() && !services.limiter.is_careful() {
+        let is_doubted =
+            |cell: &Arc<Cell>| cell.token_view().may_refresh && services.journal.is_doubted(cell.id());
+        let is_careful = services.limiter.is_careful();
+        if self.behind.is_empty() && !(is_careful && registry.cells().iter().any(is_doubted)) {
             system.end(Fault::DatabaseWentBack, now);
         }
         if system.is(Fault::ForeignClient) && !registry.cells().iter().any(|cell| is_foreign(services, cell))

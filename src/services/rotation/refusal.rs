@@ -38,12 +38,10 @@ pub(super) async fn refused(rotation: &Rotation, held: Held, confirming: bool) -
     if rotation.why == Why::Witness {
         // It speaks for somebody else; about itself it is asked again.
         services.system.note_refusal(rotation.id());
-        services.system.withhold(rotation.id());
         return put_off(rotation, &held).await;
     }
     let grace = if confirming { Duration::ZERO } else { GRACE };
     if !stands(rotation, grace).await {
-        services.system.withhold(rotation.id());
         return put_off(rotation, &held).await;
     }
     let first = rotation.cell.read(|c| c.granted_generation == held.generation);
@@ -61,6 +59,8 @@ pub(super) async fn refused(rotation: &Rotation, held: Held, confirming: bool) -
 
 /// The refusal may be everybody's: asked again later.
 async fn put_off(rotation: &Rotation, held: &Held) -> (Ended, RefreshOutcome) {
+    rotation.services.system.withhold(rotation.id());
+    rotation.cell.withhold(held.grant_id, held.generation);
     unrefused(claim::release(rotation, held, Consumed::No, WITHHELD).await)
 }
 
