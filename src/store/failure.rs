@@ -75,3 +75,35 @@ impl From<Error> for StoreError {
         Failure::from(error).into()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use diesel::connection::SimpleConnection as _;
+    use diesel::prelude::*;
+
+    use super::*;
+
+    /// What a statement fails with on a database that these pragmas were set for.
+    fn failing(pragmas: &str, statement: &str) -> Failure {
+        let mut db = SqliteConnection::establish(":memory:").unwrap();
+        db.batch_execute("CREATE TABLE t (v BLOB NOT NULL UNIQUE)").unwrap();
+        db.batch_execute(pragmas).unwrap();
+        Failure::from(diesel::sql_query(statement).execute(&mut db).unwrap_err())
+    }
+
+    #[test]
+    fn a_database_that_takes_no_writes_is_told_from_a_bad_row() {
+        let insert = "INSERT INTO t VALUES (zeroblob(1000000))";
+        assert!(matches!(failing("PRAGMA query_only = ON", insert), Failure::Unwritable(_)));
+        assert!(matches!(failing("PRAGMA max_page_count = 10", insert), Failure::Unwritable(_)));
+        let nothing = "INSERT INTO t VALUES (NULL)";
+        assert!(matches!(failing("", nothing), Failure::Refused(_)));
+    }
+
+    #[test]
+    fn a_full_disk_is_known_by_postgresql_s_words() {
+        let words = "could not extend file \"base/16384/16402\": No space left on device".to_owned();
+        let full = Error::DatabaseError(Kind::Unknown, Box::new(words));
+        assert!(matches!(Failure::from(full), Failure::Unwritable(_)));
+    }
+}

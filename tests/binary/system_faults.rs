@@ -124,7 +124,7 @@ fn mended_by_a_restart(
 fn a_name_that_does_not_resolve_is_calendly_unreachable() {
     let mut place = place(600);
     let right = place.simulator.url();
-    let (key, wrong) = ("CALENDLY__AUTH_URL", "http://calendly.invalid");
+    let (key, wrong) = ("CALENDLY__AUTH_URL", "https://calendly.invalid");
     mended_by_a_restart(&mut place, "calendly_unreachable", "", key, wrong, &right);
 }
 
@@ -207,10 +207,8 @@ fn a_postgresql_that_is_read_only_is_unwritable_until_it_takes_writes() {
     keeper.wait_for(&[" status ", "connections=8 active=8", "fault=database_unwritable"]);
     let then = generation(&keeper);
     psql(
-        &url,
-        &format!(
-            "SET default_transaction_read_only = off; ALTER DATABASE \"{name}\" RESET default_transaction_read_only"
-        ),
+        &Postgres::shared().url(),
+        &format!("ALTER DATABASE \"{name}\" RESET default_transaction_read_only"),
     );
     over(&keeper, "database_unwritable");
     all_well(&place, &keeper, then + 1);
