@@ -19,6 +19,9 @@ use in_flight::InFlight;
 use order::Order;
 use ownership::Ownership;
 
+/// So many are counted one by one.
+const FEW: usize = 64;
+
 /// Everything in memory.
 #[derive(Debug)]
 pub struct Registry {
@@ -88,6 +91,15 @@ impl Registry {
     #[must_use]
     pub fn cells(&self) -> Vec<Arc<Cell>> {
         self.cells.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// How many connections may be refreshed; where there are many, how many there are.
+    #[must_use]
+    pub fn refreshable(&self) -> usize {
+        match self.len() {
+            few if few <= FEW => self.cells().iter().filter(|cell| cell.token_view().may_refresh).count(),
+            many => many,
+        }
     }
 
     /// How many connections there are.

@@ -22,6 +22,9 @@ use crate::registry::lock;
 /// So many connections in a row, without a success between them, are not their own fault any more.
 const MANY: usize = 5;
 
+/// Where there are fewer connections, all of them are as good as many, if they failed so often together.
+const AGAIN: usize = 3;
+
 /// Where writes fail again so soon after a write went well, only a refresh that succeeds says that all is well.
 const STUBBORN: TimeDelta = TimeDelta::minutes(1);
 
@@ -60,7 +63,7 @@ pub struct SystemFault {
 struct State {
     faults: BTreeMap<Kind, DateTime<Utc>>,
     /// Distinct connections that failed alike since the last success.
-    streaks: HashMap<Kind, HashSet<ConnectionId>>,
+    streaks: HashMap<Kind, Streak>,
     /// Connections whose refusal was withheld.
     withheld: HashSet<ConnectionId>,
     successes: u64,
@@ -68,6 +71,13 @@ struct State {
     doubts_database: bool,
     database_back: Option<DateTime<Utc>>,
     stubborn: bool,
+}
+
+#[derive(Debug, Default)]
+struct Streak {
+    /// No more than it takes to be many.
+    ids: HashSet<ConnectionId>,
+    times: usize,
 }
 
 impl State {
@@ -175,9 +185,10 @@ impl SystemFault {
         }
     }
 
-    /// One connection failed in a way that many may share. True where a fault of that kind holds now.
-    pub fn failed(&self, kind: Kind, id: &ConnectionId, now: DateTime<Utc>) -> bool {
-        if self.count(kind, id) {
+    /// One connection failed in a way that many may share, `among` so many that there are. True where a fault of that kind
+    /// holds now.
+    pub fn failed(&self, kind: Kind, id: &ConnectionId, among: usize, now: DateTime<Utc>) -> bool {
+        if self.count(kind, id) || self.have_all_failed(kind, among) {
             self.begin(kind, now, "no connection is marked; it ends by itself when a refresh succeeds");
         }
         self.is(kind)
@@ -202,10 +213,16 @@ impl SystemFault {
     fn count(&self, kind: Kind, id: &ConnectionId) -> bool {
         let mut state = lock(&self.state);
         let streak = state.streaks.entry(kind).or_default();
-        if streak.len() <= MANY {
-            streak.insert(id.clone());
+        streak.times += 1;
+        if streak.ids.len() <= MANY {
+            streak.ids.insert(id.clone());
         }
-        streak.len() > MANY
+        streak.ids.len() > MANY
+    }
+
+    fn have_all_failed(&self, kind: Kind, among: usize) -> bool {
+        let state = lock(&self.state);
+        state.streaks.get(&kind).is_some_and(|streak| streak.ids.len() >= among && streak.times >= AGAIN)
     }
 
     /// A refresh succeeded: whatever kept it from that is over.
@@ -266,7 +283,7 @@ impl SystemFault {
     /// Whether this connection is among those refused since the last success.
     #[must_use]
     pub fn is_refused(&self, id: &ConnectionId) -> bool {
-        lock(&self.state).streaks.get(&Kind::EverybodyRefused).is_some_and(|streak| streak.contains(id))
+        lock(&self.state).streaks.get(&Kind::EverybodyRefused).is_some_and(|streak| streak.ids.contains(id))
     }
 
     /// Notes that a connection's refusal was withheld.
@@ -314,7 +331,7 @@ impl SystemFault {
     /// More distinct connections than a few were refused since the last success.
     #[must_use]
     pub fn many_refused(&self) -> bool {
-        lock(&self.state).streaks.get(&Kind::EverybodyRefused).is_some_and(|streak| streak.len() > MANY)
+        lock(&self.state).streaks.get(&Kind::EverybodyRefused).is_some_and(|streak| streak.ids.len() > MANY)
     }
 
     /// Whether this connection's refusal was withheld and waits to be confirmed.

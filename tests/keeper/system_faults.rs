@@ -360,3 +360,24 @@ fn a_right_secret_after_a_restart_refreshes_all_within_two_minutes() {
         assert_eq!(row.generation.0, 2);
     });
 }
+
+/// Three users are not six: all of them are enough.
+#[test]
+fn with_a_few_connections_all_of_them_show_that_calendly_is_away() {
+    for count in [1, 3] {
+        virtual_time(LIFETIME, async |mut world| {
+            world.connect_many(count, |n| n - 10).await;
+            world.calendly.book().trouble_for_all = Some(Trouble::NotSent);
+            world.start();
+            let recognised =
+                world.until("recognised", 15, |w| w.fault() == Some(Fault::CalendlyUnreachable)).await;
+            world.pass(300).await;
+            world.calendly.book().trouble_for_all = None;
+            let over = world.until("its end", 65, |w| w.fault().is_none() && w.without_a_token() == 0).await;
+            println!(
+                "{count} connections: recognised after {recognised} s, all well {over} s after its cause"
+            );
+            assert_eq!(world.marked(), []);
+        });
+    }
+}

@@ -92,7 +92,8 @@ async fn give_up(
 ) -> Answered {
     let services = &rotation.services;
     if let Some(kind) = fault {
-        services.system.failed(kind, rotation.id(), services.adapters.clock.now());
+        let among = services.registry.refreshable();
+        services.system.failed(kind, rotation.id(), among, services.adapters.clock.now());
     }
     let outcome = match consumed {
         Consumed::No => RefreshOutcome::Transient,
