@@ -63,7 +63,7 @@ fn a_frozen_keeper_that_wakes_up_with_an_old_claim_does_not_send_its_token() {
     assert_eq!(place.simulator.ledger().presented.len(), 0);
     keeper.signal(Signal::CONT);
 
-    keeper.wait_for(&["connection/anna", "token not refreshed", "not_consumed", "claim_too_old"]);
+    keeper.wait_for(&["connection/anna", "token not refreshed", "outcome=transient", "claim_too_old"]);
     // A new claim, and this one is sent.
     keeper.wait_for(&["connection/anna", "token refreshed", "generation=2"]);
     assert_eq!(place.simulator.ledger().presented.len(), 1, "{}", keeper.said());

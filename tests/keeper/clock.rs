@@ -1,4 +1,5 @@
 //! A wall clock that is set, and a machine that sleeps: no token is served past its end, and nobody is woken in a herd.
+#![allow(clippy::print_stdout, reason = "figures for whoever runs it with --nocapture")]
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
 //! Each refresh ends in exactly one of five counted ways.
+#![allow(clippy::print_stdout, reason = "figures for whoever runs it with --nocapture")]
 
 use calendly_keeper::clock::SeededJitter;
 use calendly_keeper::domain::grant::NewGrant;
