@@ -1,6 +1,7 @@
 //! Faults of the whole system: recognised as such, said once, probed, and never blamed on a single connection.
 
 mod kind;
+mod refusals;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
@@ -12,6 +13,7 @@ use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
 pub use self::kind::Kind;
+pub use self::refusals::Evidence;
 
 use self::kind::Group;
 use super::limiter::Limiter;
@@ -35,17 +37,6 @@ pub struct Fault {
     pub kind: Kind,
     /// Since when.
     pub since: DateTime<Utc>,
-}
-
-/// What is known about one connection's refusal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Evidence {
-    /// Others succeed: it is this connection's own.
-    Stands,
-    /// A fault of all: it says nothing about this connection.
-    Withheld,
-    /// Neither yet.
-    None,
 }
 
 /// Watches what comes of all rotations together.
@@ -278,71 +269,6 @@ impl SystemFault {
                 }
             },
         );
-    }
-
-    /// Whether this connection is among those refused since the last success.
-    #[must_use]
-    pub fn is_refused(&self, id: &ConnectionId) -> bool {
-        lock(&self.state).streaks.get(&Kind::EverybodyRefused).is_some_and(|streak| streak.ids.contains(id))
-    }
-
-    /// Notes that a connection's refusal was withheld.
-    pub fn withhold(&self, id: &ConnectionId) {
-        lock(&self.state).withheld.insert(id.clone());
-    }
-
-    /// A connection's turn to have its withheld refusal confirmed, or not; `None` at once for all others.
-    pub async fn turn(&self, id: &ConnectionId) -> Option<tokio::sync::MutexGuard<'_, ()>> {
-        if !lock(&self.state).withheld.contains(id) {
-            return None;
-        }
-        let turn = self.confirming.lock().await;
-        lock(&self.state).withheld.remove(id);
-        Some(turn)
-    }
-
-    /// How many refreshes have succeeded so far.
-    #[must_use]
-    pub fn successes(&self) -> u64 {
-        lock(&self.state).successes
-    }
-
-    /// Looks for evidence about a refusal, `grace` at most: a success after the first `before`, or a fault of all.
-    pub async fn evidence(&self, id: &ConnectionId, before: u64, grace: Duration) -> Evidence {
-        let changed = self.changed.notified();
-        tokio::pin!(changed);
-        changed.as_mut().enable();
-        self.note_refusal(id);
-        if self.successes() == before && !self.is_holding() && !self.many_refused() {
-            let _ = tokio::time::timeout(grace, changed).await;
-        }
-        match self.is_holding() {
-            true => Evidence::Withheld,
-            false if self.successes() > before => Evidence::Stands,
-            false => Evidence::None,
-        }
-    }
-
-    /// Counts a refusal among those since the last success.
-    pub fn note_refusal(&self, id: &ConnectionId) {
-        self.count(Kind::EverybodyRefused, id);
-    }
-
-    /// More distinct connections than a few were refused since the last success.
-    #[must_use]
-    pub fn many_refused(&self) -> bool {
-        lock(&self.state).streaks.get(&Kind::EverybodyRefused).is_some_and(|streak| streak.ids.len() > MANY)
-    }
-
-    /// Whether this connection's refusal was withheld and waits to be confirmed.
-    #[must_use]
-    pub fn is_withheld(&self, id: &ConnectionId) -> bool {
-        lock(&self.state).withheld.contains(id)
-    }
-
-    /// One witness at a time: its success speaks for all who were refused before.
-    pub async fn calling(&self) -> tokio::sync::MutexGuard<'_, ()> {
-        self.calling.lock().await
     }
 
     /// Ends when something has changed since this call, even before it is first polled: a fault began or ended, or a
