@@ -140,10 +140,10 @@ fn a_sqlite_file_that_was_restored_is_told_once_at_the_start() {
     fs::write(place.file("keeper.db"), before).unwrap();
 
     let next = place.started();
-    next.wait_for(&["the database went back, and what it lacks is not in the journal"]);
+    next.wait_for(&["fault=database_went_back", "generations that the journal does not know"]);
     next.terminate();
     let (_, said) = next.ended();
-    assert_eq!(said.matches("the database went back, and what it lacks").count(), 1, "{said}");
+    assert_eq!(said.matches("generations that the journal does not know").count(), 1, "{said}");
 }
 
 /// What is in it may be the only living tokens of some users.
