@@ -18,7 +18,6 @@ pub mod signals;
 pub mod start;
 pub mod status;
 mod table;
-pub mod view;
 
 use std::io::Write as _;
 

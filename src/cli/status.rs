@@ -7,13 +7,13 @@ use anyhow::{Context as _, bail};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
 use super::global::Global;
-use super::view::{Beside, ConnectionView};
 use super::{Done, open, table};
 use crate::config::Config;
 use crate::domain::grant::Connection;
 use crate::domain::ids::ConnectionId;
 use crate::domain::status::Status;
 use crate::ports::Store;
+use crate::views::{Beside, ConnectionView};
 
 const PAGE: usize = 1000;
 

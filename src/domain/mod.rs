@@ -6,6 +6,7 @@ pub mod backoff;
 pub mod decision;
 pub mod facts;
 pub mod grant;
+pub mod grant_line;
 pub mod ids;
 pub mod intensity;
 pub mod journal;

@@ -18,12 +18,14 @@ pub(crate) const UNITS: &[Unit] = &[
     // What the keeper does.
     unit(
         "server",
-        &["actors", "services", "registry", "ports", "domain", "telemetry", "runtime", "shutdown"],
+        &["actors", "services", "registry", "ports", "views", "domain", "telemetry", "runtime", "shutdown"],
     ),
     unit("actors", &["services", "registry", "ports", "domain", "telemetry", "runtime", "shutdown"]),
-    unit("services", &["registry", "ports", "domain", "runtime", "shutdown"]),
+    unit("services", &["registry", "ports", "views", "domain", "runtime", "shutdown"]),
     unit("registry", &["ports", "domain"]),
     unit("ports", &["domain"]),
+    // The shapes that the outside is shown: the HTTP API, `--json`, notices.
+    unit("views", &["domain"]),
     unit("domain", &[]),
     // Adapters: each implements ports, none knows another.
     unit("calendly", &["ports", "domain", "runtime"]),
@@ -48,6 +50,7 @@ const EVERYTHING: &[&str] = &[
     "services",
     "registry",
     "ports",
+    "views",
     "domain",
     "calendly",
     "store",

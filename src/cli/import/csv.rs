@@ -5,7 +5,7 @@
 
 use ::csv::{ByteRecord, ReaderBuilder};
 
-use super::fields::{Fields, NAMES};
+use crate::domain::grant_line::{Fields, NAMES};
 
 /// The names in the order of the columns.
 pub(super) struct Header(Vec<String>);

@@ -4,16 +4,14 @@ use chrono::DateTime;
 use uuid::Uuid;
 
 use super::csv::Header;
-use super::fields::Fields;
-use super::json;
-use super::line::{self, BadLine};
 use super::lines::{Line, Lines};
+use crate::domain::grant_line::{self, BadLine, Fields};
 use crate::domain::ids::GrantId;
 use crate::domain::token;
 
 /// One JSON object a line.
 pub fn import_json(file: &[u8]) {
-    each_line(file, |line| grant(json::fields(line).map_err(|bad| bad.to_string())));
+    each_line(file, |line| grant(grant_line::fields(line).map_err(|bad| bad.to_string())));
 }
 
 /// A header, then records.
@@ -61,7 +59,7 @@ fn grant(fields: Result<Fields, String>) {
         Err(bad) => return is_a_reason(&bad),
     };
     let now = DateTime::UNIX_EPOCH + std::time::Duration::from_secs(1_800_000_000);
-    match line::grant(&fields, GrantId::new(Uuid::nil()), now, Some("client")) {
+    match grant_line::grant(&fields, GrantId::new(Uuid::nil()), now, Some("client")) {
         Ok(grant) => {
             assert_eq!(fields.get("refresh_token"), Some(grant.refresh_token.expose()));
             assert_eq!(fields.get("id"), Some(grant.id.as_str()));

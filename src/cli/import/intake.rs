@@ -9,10 +9,9 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::fields::Fields;
-use super::line;
 use super::report::{Kind, Report};
 use crate::domain::grant::{NewGrant, Put};
+use crate::domain::grant_line::{self, Fields};
 use crate::domain::ids::{ConnectionId, GrantId};
 use crate::domain::journal::Record;
 use crate::domain::timeline::{self, Entry};
@@ -59,7 +58,7 @@ impl<'a> Intake<'a> {
         for name in &fields.unknown {
             self.report.unknown_key(name);
         }
-        match line::grant(fields, GrantId::new(Uuid::new_v4()), self.now, self.client_id) {
+        match grant_line::grant(fields, GrantId::new(Uuid::new_v4()), self.now, self.client_id) {
             Err(bad) => self.refuse(number, bad),
             Ok(grant) => match self.other_owner(number, &grant) {
                 Some(reason) => self.refuse(number, reason),

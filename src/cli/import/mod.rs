@@ -1,18 +1,14 @@
 //! `import`: takes grants over, line by line. A bad line is reported and stops nothing else.
 
 mod csv;
-mod fields;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
 mod intake;
-mod json;
-mod line;
 mod lines;
 mod progress;
 mod report;
 #[cfg(test)]
 mod tests;
-mod time;
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
@@ -22,13 +18,13 @@ use anyhow::Context as _;
 use clap::ValueEnum;
 
 use self::csv::Header;
-use self::fields::Fields;
 use self::intake::Intake;
 use self::lines::{Line, Lines};
 use self::progress::Progress;
 use super::failure::Usage;
 use super::global::Global;
 use super::{Done, open};
+use crate::domain::grant_line::{self, Fields};
 use crate::ports::StoreError;
 use crate::services::journal::Use;
 
@@ -164,7 +160,7 @@ async fn read(
             continue;
         }
         let fields: Result<Fields, String> = match (format, &header) {
-            (Format::Jsonl, _) => json::fields(&line).map_err(|bad| bad.to_string()),
+            (Format::Jsonl, _) => grant_line::fields(&line).map_err(|bad| bad.to_string()),
             (Format::Csv, Some(header)) => Header::fields(header, &line).map_err(|bad| bad.to_string()),
             (Format::Csv, None) => {
                 header = Some(Header::parse(&line).map_err(Interrupted::Header)?);

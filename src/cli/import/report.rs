@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use super::fields::NAMES;
+use crate::domain::grant_line::NAMES;
 use crate::telemetry::log::scrubbed;
 
 /// So many reasons of a kind are shown; who has a thousand bad lines mends the export, not the lines.

@@ -3,12 +3,12 @@
 use chrono::{DateTime, Utc};
 use url::Url;
 
+use super::super::grant::NewGrant;
+use super::super::ids::{ConnectionId, GrantId, InvalidConnectionId};
+use super::super::secrets::{AccessToken, RefreshToken};
+use super::super::token::{DEFAULT_LIFETIME, Lifetime};
 use super::fields::Fields;
 use super::time::{self, BadTime};
-use crate::domain::grant::NewGrant;
-use crate::domain::ids::{ConnectionId, GrantId, InvalidConnectionId};
-use crate::domain::secrets::{AccessToken, RefreshToken};
-use crate::domain::token::{DEFAULT_LIFETIME, Lifetime};
 
 /// No token of Calendly's is nearly as long.
 const MAX_TOKEN_BYTES: usize = 8 * 1024;
@@ -16,7 +16,7 @@ const MAX_TEXT_BYTES: usize = 4 * 1024;
 
 /// Why a line is no grant.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum BadLine {
+pub(crate) enum BadLine {
     #[error("has no id")]
     NoId,
     #[error("{0}")]
@@ -45,7 +45,7 @@ pub(super) enum BadLine {
 
 /// Checks the values and makes a grant of them. `expires_in` alone does not say when the token ends, so without
 /// `expires_at` the token is refreshed at once.
-pub(super) fn grant(
+pub(crate) fn grant(
     fields: &Fields,
     grant_id: GrantId,
     now: DateTime<Utc>,

@@ -9,7 +9,7 @@ use super::fields::{Fields, NAMES};
 
 /// Why a line is not the object it should be. None of them quotes the line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum BadJson {
+pub(crate) enum BadJson {
     #[error("is not UTF-8; save the file as UTF-8")]
     NotUtf8,
     #[error("is no JSON object; write one object a line, as in {{\"id\":…,\"refresh_token\":…}}")]
@@ -23,7 +23,7 @@ pub(super) enum BadJson {
 }
 
 /// Reads one line.
-pub(super) fn fields(line: &[u8]) -> Result<Fields, BadJson> {
+pub(crate) fn fields(line: &[u8]) -> Result<Fields, BadJson> {
     let text = std::str::from_utf8(line).map_err(|_| BadJson::NotUtf8)?;
     if !text.trim_start().starts_with('{') {
         return Err(BadJson::NoObject);

@@ -4,7 +4,7 @@ use chrono::{DateTime, Datelike as _, NaiveDateTime, Utc};
 
 /// Why a text is no time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum BadTime {
+pub(crate) enum BadTime {
     #[error("expires_at has no time zone; write it in UTC with a Z, as in 2026-01-31T12:00:00Z")]
     NoZone,
     #[error("expires_at is no time; write it like 2026-01-31T12:00:00Z")]
@@ -13,7 +13,7 @@ pub(super) enum BadTime {
 
 /// RFC 3339, or what SQL prints: `2026-01-31 12:00:00+00`. A year of more or less than four digits is a mistake of
 /// some export, and no database holds all of those that can be written.
-pub(super) fn parse(text: &str) -> Result<DateTime<Utc>, BadTime> {
+pub(crate) fn parse(text: &str) -> Result<DateTime<Utc>, BadTime> {
     let at = read(text)?;
     if (1..=9999).contains(&at.year()) { Ok(at) } else { Err(BadTime::Unreadable) }
 }

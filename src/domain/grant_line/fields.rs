@@ -1,7 +1,7 @@
 //! What a line says, still as text: the same for JSON and CSV.
 
 /// The names an import line may use.
-pub(super) const NAMES: [&str; 8] = [
+pub(crate) const NAMES: [&str; 8] = [
     "id",
     "access_token",
     "refresh_token",
@@ -14,15 +14,15 @@ pub(super) const NAMES: [&str; 8] = [
 
 /// A line's values under their names. Not given, `null` and empty are the same.
 #[derive(Default)]
-pub(super) struct Fields {
+pub(crate) struct Fields {
     values: [Option<String>; NAMES.len()],
     /// Names that mean nothing here.
-    pub(super) unknown: Vec<String>,
+    pub(crate) unknown: Vec<String>,
 }
 
 impl Fields {
     /// Notes a value; false where the line has said one under this name before.
-    pub(super) fn set(&mut self, name: &str, value: Option<String>) -> bool {
+    pub(crate) fn set(&mut self, name: &str, value: Option<String>) -> bool {
         let Some(at) = NAMES.iter().position(|known| *known == name) else {
             self.unknown.push(name.into());
             return true;
@@ -34,7 +34,7 @@ impl Fields {
     }
 
     /// The value under a name of [`NAMES`].
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         let at = NAMES.iter().position(|known| *known == name)?;
         self.values[at].as_deref()
     }
