@@ -26,7 +26,7 @@ pub use database::DatabaseUrl;
 pub use effective::Effective;
 pub use layers::{Flag, Sources};
 pub use problem::{ConfigError, Problem};
-pub use sections::{Calendly, Database, Encryption, Log, LogFormat, Webhook};
+pub use sections::{Calendly, Connect, Database, Encryption, Log, LogFormat, Notify, Server, Webhook};
 
 use crate::domain::intensity::RestartPolicy;
 use reader::Reader;
@@ -48,6 +48,12 @@ pub struct Config {
     pub webhook: Webhook,
     /// When a failing connection is started again, and when it is given up.
     pub supervision: RestartPolicy,
+    /// Where the HTTP API listens, and for whom.
+    pub server: Server,
+    /// Connecting users by a link.
+    pub connect: Connect,
+    /// Where notices go; `None`: nowhere.
+    pub notify: Option<Notify>,
     /// `timeline.keep`: how long is remembered what happened.
     pub timeline_keep: Duration,
     /// How a line looks, how often the supervisor sums up.
@@ -94,6 +100,9 @@ impl Config {
         let max_concurrent = r.number("refresh.max_concurrent", 1, 10_000);
         let webhook = rules::webhook(r);
         let supervision = rules::supervision(r);
+        let server = rules::server(r);
+        let connect = rules::connect(r);
+        let notify = rules::notify(r);
         let timeline_keep = rules::timeline_keep(r);
         let log = rules::log(r);
         Ok(Self {
@@ -104,6 +113,9 @@ impl Config {
             max_concurrent_refreshes: max_concurrent?,
             webhook: webhook?,
             supervision: supervision?,
+            server: server?,
+            connect: connect?,
+            notify: notify?,
             timeline_keep: timeline_keep?,
             log: log?,
             effective: r.effective(),

@@ -162,6 +162,19 @@ impl Reader {
         })
     }
 
+    /// Yes or no.
+    pub(super) fn flag(&mut self, name: &str) -> Result<bool, Noted> {
+        debug_assert!(schema::known(name).is_some_and(|key| key.shape == Shape::Flag));
+        let flag = match self.settings.get(name).map(|(kind, _)| kind) {
+            Some(ValueKind::Boolean(flag)) => Some(*flag),
+            Some(ValueKind::String(text)) => text.trim().parse().ok(),
+            _ => None,
+        };
+        flag.ok_or_else(|| {
+            self.refuse(name, "is neither true nor false", "write true or false, without quotes")
+        })
+    }
+
     /// A duration within bounds.
     pub(super) fn duration(
         &mut self,

@@ -1,5 +1,9 @@
 //! What each section must be like.
 
+mod connect;
+mod notify;
+mod server;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,6 +20,12 @@ use crate::domain::secrets::{ClientSecret, SigningKey};
 use crate::domain::subscription::Scope;
 use crate::domain::subscription::callback::{CallbackTemplate, same_url};
 
+pub(super) use connect::connect;
+pub(super) use notify::notify;
+pub(super) use server::server;
+
+const CALENDLY: &str = "https://api.calendly.com";
+
 const INSTANT: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -28,10 +38,10 @@ const LONGEST_TOKEN_TIMEOUT: Duration = MINUTE;
 pub(super) fn calendly(r: &mut Reader) -> Result<Calendly, Noted> {
     let client_id = r.optional("calendly.client_id");
     let client_secret = r.secret("calendly.client_secret", "calendly.client_secret_file");
-    let auth_url = r.parsed("calendly.auth_url", base_url);
-    let api_url = r.parsed("calendly.api_url", base_url);
+    let auth_url = r.parsed("calendly.auth_url", |text| base_url(text, CALENDLY));
+    let api_url = r.parsed("calendly.api_url", |text| base_url(text, CALENDLY));
     let token_url = match r.optional("calendly.token_url") {
-        Ok(Some(_)) => r.parsed("calendly.token_url", base_url).map(Some),
+        Ok(Some(_)) => r.parsed("calendly.token_url", |text| base_url(text, CALENDLY)).map(Some),
         Ok(None) => Ok(None),
         Err(noted) => Err(noted),
     };
@@ -49,17 +59,13 @@ pub(super) fn calendly(r: &mut Reader) -> Result<Calendly, Noted> {
 }
 
 /// Tokens and secrets are sent there, so plain http stays on this machine.
-fn base_url(text: &str) -> Result<Url, Refusal> {
-    const REMEDY: &str = "write it like \"https://api.calendly.com\"";
-    let refuse = |what: &str| (what.to_owned(), REMEDY.to_owned());
+fn base_url(text: &str, example: &str) -> Result<Url, Refusal> {
+    let refuse = |what: &str| (what.to_owned(), format!("write it like {example:?}"));
     let url = Url::parse(text).map_err(|error| refuse(&format!("is not a URL ({error})")))?;
-    let loopback = match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-        None => return Err(refuse("names no host")),
-    };
-    if !(url.scheme() == "https" || url.scheme() == "http" && loopback) {
+    if url.host().is_none() {
+        return Err(refuse("names no host"));
+    }
+    if !is_safe(&url) {
         return Err(refuse("must be https outside loopback"));
     }
     if url.query().is_some()
@@ -70,6 +76,17 @@ fn base_url(text: &str) -> Result<Url, Refusal> {
         return Err(refuse("must not have a query, a fragment or a user"));
     }
     Ok(url)
+}
+
+/// Whether what is sent there is encrypted, or stays on this machine.
+fn is_safe(url: &Url) -> bool {
+    let loopback = match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    url.scheme() == "https" || url.scheme() == "http" && loopback
 }
 
 pub(super) fn database(r: &mut Reader, data_dir: &Path) -> Result<Database, Noted> {

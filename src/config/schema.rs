@@ -7,6 +7,8 @@ pub(super) enum Shape {
     Text,
     /// A whole number.
     Number,
+    /// `true` or `false`.
+    Flag,
     /// A list of texts; in the environment and in flags separated by commas.
     List,
 }
@@ -31,6 +33,10 @@ const fn number(name: &'static str) -> Key {
 
 const fn list(name: &'static str) -> Key {
     Key { name, shape: Shape::List, secret: false }
+}
+
+const fn flag(name: &'static str) -> Key {
+    Key { name, shape: Shape::Flag, secret: false }
 }
 
 const fn secret(key: Key) -> Key {
@@ -65,6 +71,17 @@ pub(super) const KEYS: &[Key] = &[
     text("supervision.period"),
     text("supervision.backoff_min"),
     text("supervision.backoff_max"),
+    text("server.listen"),
+    text("server.public_listen"),
+    text("server.public_url"),
+    secret(list("server.api_tokens")),
+    text("server.api_tokens_file"),
+    list("connect.scopes"),
+    list("connect.return_urls"),
+    flag("connect.confirm"),
+    text("notify.url"),
+    secret(text("notify.secret")),
+    text("notify.secret_file"),
     text("timeline.keep"),
     text("log.format"),
     text("log.status_every"),

@@ -1,6 +1,7 @@
 //! The settings as values, section by section. Whoever needs one is given it; nobody but `cli` and `main` reads `Config`.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,7 +10,8 @@ use url::Url;
 use super::database::DatabaseUrl;
 use super::key::EncryptionKey;
 use super::problem::{ConfigError, Problem};
-use crate::domain::secrets::{ClientSecret, SigningKey};
+use crate::domain::api_token::ApiToken;
+use crate::domain::secrets::{ClientSecret, NoticeSecret, SigningKey};
 use crate::domain::subscription::Scope;
 use crate::domain::subscription::callback::CallbackTemplate;
 
@@ -100,6 +102,39 @@ pub struct Webhook {
     pub verify_every: Duration,
     /// Callback URLs whose subscriptions are removed.
     pub retire_urls: Vec<String>,
+}
+
+/// `[server]`.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// `None`: there is no HTTP API.
+    pub listen: Option<SocketAddr>,
+    /// For the OAuth callback and webhooks alone.
+    pub public_listen: Option<SocketAddr>,
+    /// How it is reached from outside; without a slash at its end.
+    pub public_url: Option<Url>,
+    /// Empty where none is configured.
+    pub api_tokens: Vec<ApiToken>,
+}
+
+/// `[connect]`.
+#[derive(Clone, Debug)]
+pub struct Connect {
+    /// Empty: those that the OAuth application was registered with.
+    pub scopes: Vec<String>,
+    /// Users may be sent there, or below.
+    pub return_urls: Vec<Url>,
+    /// The application confirms each connection.
+    pub confirm: bool,
+}
+
+/// `[notify]`.
+#[derive(Clone, Debug)]
+pub struct Notify {
+    /// Where notices are posted.
+    pub url: Url,
+    /// What signs them.
+    pub secret: NoticeSecret,
 }
 
 /// `[log]`.

@@ -2,6 +2,7 @@
 //!
 //! A decision takes facts and the time and returns an enum; carrying it out is the business of `services`.
 
+pub mod api_token;
 pub mod backoff;
 pub mod decision;
 pub mod facts;

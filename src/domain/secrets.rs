@@ -48,6 +48,10 @@ secret!(
     /// Signs webhook deliveries.
     SigningKey
 );
+secret!(
+    /// Signs what the keeper itself sends, as Standard Webhooks write it: `whsec_` and base64.
+    NoticeSecret
+);
 
 #[cfg(test)]
 mod tests {
