@@ -13,6 +13,7 @@ pub mod fuzzing;
 pub mod ports;
 pub mod registry;
 pub mod runtime;
+pub mod server;
 pub mod services;
 pub mod shutdown;
 #[cfg(feature = "simulator")]

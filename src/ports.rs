@@ -17,7 +17,7 @@ use crate::domain::outcome::Outcome;
 use crate::domain::rotation::{ClaimRequest, Claimed, Commit, Committed, Refuse, Release};
 use crate::domain::secrets::{AccessToken, RefreshToken};
 use crate::domain::subscription::{Found, Owner, Recorded};
-use crate::domain::timeline::Entry;
+use crate::domain::timeline::{Entry, Place, Told};
 
 pub use self::journal::{Journal, JournalError, Receipt, Sealer};
 pub use self::store_error::StoreError;
@@ -317,8 +317,13 @@ pub trait Store: Send + Sync {
     async fn record(&self, entries: Vec<Entry>) -> Result<(), StoreError>;
     /// Forgets the oldest entries from before then, a bounded number at a time; answers how many.
     async fn forget_timeline(&self, before: DateTime<Utc>) -> Result<usize, StoreError>;
-    /// The latest entries of a connection, newest first.
-    async fn timeline(&self, id: &ConnectionId, limit: usize) -> Result<Vec<Entry>, StoreError>;
+    /// The latest entries of a connection, newest first, or those that follow a place among them.
+    async fn timeline(
+        &self,
+        id: &ConnectionId,
+        before: Option<Place>,
+        limit: usize,
+    ) -> Result<Told, StoreError>;
 
     /// Takes or keeps the keeper lock; to be called every few seconds.
     async fn keep_lock(&self) -> Result<Lock, StoreError>;

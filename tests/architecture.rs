@@ -73,7 +73,7 @@ mod checked {
             "services/grants.rs",
             "use crate::store::Writer;",
             &[
-                "src/services/grants.rs:2: crate::store::Writer: services may import only registry, ports, domain",
+                "src/services/grants.rs:2: crate::store::Writer: services may import only registry, ports, views, domain",
             ],
         );
         reports("domain/mod.rs", "use crate::ports::Clock;", &["domain may import nothing of the crate"]);

@@ -9,18 +9,20 @@ pub mod supervision;
 pub mod supervisor;
 pub mod webhook;
 
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use actix::Addr;
 use tokio::sync::watch;
 
+use crate::domain::ids::ConnectionId;
 use crate::domain::intensity::RestartPolicy;
 use crate::registry::order::Order;
 use crate::services::Services;
 use arbiters::Arbiters;
 use children::Children;
+use messages::Poll;
 use supervision::{ChildEvent, Parent, start_child};
 use supervisor::Supervisor;
 use webhook::WebhookActor;
@@ -51,7 +53,8 @@ pub struct Shared {
     standing: watch::Sender<Standing>,
     started: AtomicBool,
     /// How far changed rows have been read; here, so that a supervisor that restarts goes on from there.
-    marker: AtomicI64,
+    marker: watch::Sender<i64>,
+    supervisor: OnceLock<Addr<Supervisor>>,
 }
 
 /// How far the keeper has come, for whoever waits for it.
@@ -92,7 +95,8 @@ pub fn start(services: Arc<Services>, settings: Settings, arbiters: Arbiters) ->
         failure,
         standing: watch::Sender::new(Standing::Starting),
         started: AtomicBool::new(false),
-        marker: AtomicI64::new(0),
+        marker: watch::Sender::new(0),
+        supervisor: OnceLock::new(),
     });
     let clock = services.adapters.clock.clone();
     let jitter = services.adapters.jitter.clone();
@@ -118,6 +122,7 @@ pub fn start(services: Arc<Services>, settings: Settings, arbiters: Arbiters) ->
     let for_supervisor = shared.clone();
     let supervisor =
         start_child(&root, "supervisor".into(), top, move |exit| Supervisor::new(for_supervisor, exit));
+    let _ = shared.supervisor.set(supervisor.clone());
     Keeper { shared, supervisor, failed }
 }
 
@@ -140,6 +145,19 @@ impl Shared {
             *now = standing;
             changed
         });
+    }
+
+    /// Makes a connection's actor look at its cell now.
+    pub fn nudge(&self, id: &ConnectionId) {
+        self.children.nudge(id);
+    }
+
+    /// Reads changed rows now, and waits until everything up to this marker is known.
+    pub async fn know_changes_up_to(&self, marker: i64) {
+        if let Some(supervisor) = self.supervisor.get() {
+            supervisor.do_send(Poll);
+        }
+        let _ = self.marker.subscribe().wait_for(|known| *known >= marker).await;
     }
 
     /// The actors cannot be kept up: whoever started them ends the process, and the service manager starts it anew.

@@ -128,7 +128,7 @@ pub fn execute(args: &Args, out: &mut impl Write) -> anyhow::Result<()> {
         if args.once { finish(&services, &simulator, &cast, chaos.as_ref(), out).await } else { Ok(()) }
     };
     let signals = Signals::listen(&io)?;
-    process::keep(io, signals, services.clone(), actor_settings(), script)?;
+    process::keep(io, signals, services.clone(), actor_settings(), None, script)?;
     if args.once && !judged.get() {
         bail!("asked to stop before every connection had come to rest, so nothing is judged");
     }
@@ -167,7 +167,7 @@ async fn hand_over(services: &Services, cast: &[Cast]) -> anyhow::Result<()> {
             organization: Some(one.grant.calendly_organization.as_str().into()),
             replace: false,
         });
-        grants::put(services, offers.collect()).await?;
+        grants::put(services, offers.collect(), None).await?;
     }
     Ok(())
 }
@@ -212,6 +212,7 @@ fn settings() -> anyhow::Result<services::Settings> {
         client_id: simulator::Options::CLIENT_ID.into(),
         max_concurrent: 64,
         timeline_keep: Duration::from_secs(3600),
+        scopes: vec![],
         journal: Use::Instead,
         webhook: Some(WebhookSettings {
             callback: CallbackTemplate::parse(CALLBACK)?,

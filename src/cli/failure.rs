@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 
 use crate::config::ConfigError;
+use crate::config::api_token_file::ApiTokenFileError;
 use crate::config::key_file::KeyError;
+use crate::server::BindError;
 use crate::telemetry::log::scrubbed;
 
 /// The command ran and something did not work.
@@ -22,6 +24,8 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
     let configured = error.chain().any(|cause| {
         cause.is::<ConfigError>()
             || cause.is::<KeyError>()
+            || cause.is::<ApiTokenFileError>()
+            || cause.is::<BindError>()
             || cause.is::<Usage>()
             || super::open::is_configuration(cause)
     });

@@ -13,6 +13,7 @@ use super::{failure, progress, service_manager};
 use crate::actors::arbiters::Arbiters;
 use crate::actors::heartbeat::{self, Heartbeat, Pace, Watched};
 use crate::actors::{self, Keeper, Shared};
+use crate::server;
 use crate::services::Services;
 
 /// Longer than an answer of the token endpoint may take (60 s), shorter than a service manager's patience (90 s).
@@ -43,6 +44,7 @@ pub fn keep<F>(
     mut signals: Signals,
     services: Arc<Services>,
     settings: actors::Settings,
+    server: Option<server::Bound>,
     until: F,
 ) -> Result<()>
 where
@@ -57,6 +59,8 @@ where
         services
             .io
             .spawn_loop(async move { service_manager::tell_standing(&told, settings.status_every).await });
+        let serving = server.map(|server| server.start(keeper.shared.clone())).transpose();
+        let serving = serving.context("the HTTP server cannot be started")?;
         let heartbeat = watch(&keeper.shared).context("the heartbeat cannot be started")?;
         let ended = tokio::select! {
             ended = until(&keeper) => ended,
@@ -70,6 +74,9 @@ where
             }
         };
         let stopped = stop(&keeper, &mut signals).await;
+        if let Some(serving) = serving {
+            serving.stop().await; // last: tokens are served while everything else ends
+        }
         drop(heartbeat);
         keeper.shared.arbiters.stop();
         ended.and(stopped)

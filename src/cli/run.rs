@@ -13,6 +13,7 @@ use crate::actors::Keeper;
 use crate::clock::SystemClock;
 use crate::ports::{Clock, Store};
 use crate::runtime::sleep;
+use crate::server;
 use crate::store::{self, OpenError};
 
 /// Between two tries to open a database that is away.
@@ -84,7 +85,8 @@ pub fn execute(_args: &Args, global: &Global) -> anyhow::Result<()> {
     }
     let journal = open::journal(&config.data_dir, &*store, keys, clock.clone(), io.handle());
     let journal = io.block_on(journal).context("cannot start")?;
+    let server = settings::server(&config)?.map(server::bind).transpose()?;
     let services = start::services(&client, services, store, journal, clock, io.handle())?;
     let for_ever = async |_: &Keeper| std::future::pending().await;
-    process::keep(io, signals, services, settings::actors(&config), for_ever)
+    process::keep(io, signals, services, settings::actors(&config), server, for_ever)
 }

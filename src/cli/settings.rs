@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::open;
+use crate::config::api_token_file::{self, ApiTokenFileError};
 use crate::config::{Config, ConfigError};
-use crate::{actors, calendly, services};
+use crate::{actors, calendly, server, services};
 
 /// How often a keeper looks for rows that a command has changed.
 const POLL_EVERY: Duration = Duration::from_secs(2);
@@ -22,6 +23,7 @@ pub fn services(config: &Config) -> Result<services::Settings, ConfigError> {
         client_id: client_id.into(),
         max_concurrent: config.max_concurrent_refreshes as usize,
         timeline_keep: config.timeline_keep,
+        scopes: config.connect.scopes.clone(),
         journal: open::use_of_journal(config),
         webhook: webhook.callback.clone().map(|callback| services::WebhookSettings {
             callback,
@@ -31,6 +33,19 @@ pub fn services(config: &Config) -> Result<services::Settings, ConfigError> {
             retire_urls: webhook.retire_urls.clone(),
         }),
     })
+}
+
+/// For the HTTP server; `None` where there is none.
+///
+/// # Errors
+/// Where the API token's file cannot be used.
+pub fn server(config: &Config) -> Result<Option<server::Settings>, ApiTokenFileError> {
+    let Some(listen) = config.server.listen else { return Ok(None) };
+    Ok(Some(server::Settings {
+        listen,
+        public_listen: config.server.public_listen,
+        tokens: api_token_file::resolve(config)?,
+    }))
 }
 
 /// For actors.

@@ -56,7 +56,7 @@ async fn show(
     out: &mut impl Write,
 ) -> anyhow::Result<Done> {
     let wanted = config.webhook.callback.as_ref().map(|_| &config.webhook.events);
-    let beside = Beside { wanted_events: wanted, ..Beside::default() };
+    let beside = Beside { wanted_events: wanted, wanted_scopes: &config.connect.scopes, ..Beside::default() };
     match (&args.id, args.json) {
         (Some(id), json) => {
             let Some(connection) = store.get(id).await.context("the connection cannot be read")? else {

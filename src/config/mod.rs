@@ -3,6 +3,7 @@
 //! Later wins: `config/default.toml`, a file, the environment, flags. All mistakes are reported together, each with its
 //! key, its place and its remedy. No other module knows that files or variables exist.
 
+pub mod api_token_file;
 mod database;
 mod effective;
 #[cfg(any(test, feature = "fuzzing"))]

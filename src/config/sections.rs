@@ -11,7 +11,7 @@ use super::database::DatabaseUrl;
 use super::key::EncryptionKey;
 use super::problem::{ConfigError, Problem};
 use crate::domain::api_token::ApiToken;
-use crate::domain::secrets::{ClientSecret, NoticeSecret, SigningKey};
+use crate::domain::secrets::{ApiSecret, ClientSecret, NoticeSecret, SigningKey};
 use crate::domain::subscription::Scope;
 use crate::domain::subscription::callback::CallbackTemplate;
 
@@ -115,6 +115,8 @@ pub struct Server {
     pub public_url: Option<Url>,
     /// Empty where none is configured.
     pub api_tokens: Vec<ApiToken>,
+    /// Of the first of them that may do everything: for the commands.
+    pub admin_secret: Option<ApiSecret>,
 }
 
 /// `[connect]`.

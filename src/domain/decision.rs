@@ -19,6 +19,8 @@ pub struct TokenView {
     pub rejected: bool,
     /// It was refused while nobody knew whether everybody is: asked again.
     pub withheld: bool,
+    /// Somebody asked for a fresh one.
+    pub asked: bool,
     /// No attempt before.
     pub not_before: Option<DateTime<Utc>>,
 }
@@ -36,6 +38,8 @@ pub enum Why {
     Unknown,
     /// Calendly refused it although it should live.
     Rejected,
+    /// Somebody waits for it.
+    Asked,
     /// Its own refusal is to be confirmed.
     Withheld,
     /// Another connection was refused, and nobody knows yet whether everybody is.
@@ -52,6 +56,7 @@ impl Why {
             Self::NoToken => "no_access_token",
             Self::Unknown => "unknown_outcome",
             Self::Rejected => "rejected_by_calendly",
+            Self::Asked => "asked_for",
             Self::Withheld => "refusal_to_confirm",
             Self::Witness => "witness",
         }
@@ -63,12 +68,15 @@ impl Why {
         match self {
             Self::Witness => 0,
             Self::Unknown => 1,
-            Self::Rejected => 2,
+            Self::Rejected | Self::Asked => ASKED,
             Self::Expired | Self::NoToken => 3,
             Self::Due | Self::Withheld => 4,
         }
     }
 }
+
+/// The urgency of what somebody waits for.
+pub const ASKED: u8 = 2;
 
 /// What to do about a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +98,7 @@ pub fn next_refresh(view: &TokenView, now: DateTime<Utc>) -> Next {
     let (due_at, why) = match (view.expires_at, view.refresh_at) {
         _ if view.unknown => (DateTime::<Utc>::MIN_UTC, Why::Unknown),
         _ if view.rejected => (DateTime::<Utc>::MIN_UTC, Why::Rejected),
+        _ if view.asked => (DateTime::<Utc>::MIN_UTC, Why::Asked),
         (Some(expires_at), Some(_)) if view.has_access_token && expires_at <= now => {
             (expires_at, Why::Expired)
         }
@@ -160,6 +169,20 @@ mod tests {
     }
 
     #[test]
+    fn what_somebody_asked_for_is_due_unless_an_attempt_has_just_failed() {
+        let mut asked = view(7200);
+        asked.asked = true;
+        assert_eq!(next_refresh(&asked, at(0)), Next::Now(Why::Asked));
+        assert_eq!(
+            next_refresh(&asked, at(7300)),
+            Next::Now(Why::Asked),
+            "before all those that only expired"
+        );
+        asked.not_before = Some(at(15));
+        assert_eq!(next_refresh(&asked, at(0)), Next::At(at(15)));
+    }
+
+    #[test]
     fn a_refusal_that_was_withheld_is_asked_about_again_though_nothing_is_due() {
         let mut withheld = view(7200);
         withheld.withheld = true;
@@ -180,10 +203,10 @@ mod tests {
         #[test]
         fn a_time_to_look_again_is_always_in_the_future(
             expires in prop::option::of(-10_000_i64..10_000), lead in 0_i64..5_000, now in -10_000_i64..10_000,
-            not_before in prop::option::of(-10_000_i64..10_000), unknown: bool, rejected: bool, has_access_token: bool, withheld: bool,
+            not_before in prop::option::of(-10_000_i64..10_000), unknown: bool, rejected: bool, has_access_token: bool, withheld: bool, asked: bool,
         ) {
             let view = TokenView {
-                may_refresh: true, has_access_token, unknown, rejected, withheld,
+                may_refresh: true, has_access_token, unknown, rejected, withheld, asked,
                 expires_at: expires.map(at), refresh_at: expires.map(|e| at(e - lead)), not_before: not_before.map(at),
             };
             match next_refresh(&view, at(now)) {

@@ -6,20 +6,38 @@ use std::collections::BTreeSet;
 
 const WEBHOOKS: &str = "webhooks:write";
 
+/// The scopes that a grant lacks of those that are `wanted`, and of those that it takes to subscribe to `events`.
+#[must_use]
+pub fn missing<'e>(
+    granted: Option<&str>,
+    wanted: &[String],
+    events: Option<impl IntoIterator<Item = &'e str>>,
+) -> Vec<String> {
+    let mut missing: BTreeSet<_> =
+        events.map(|events| missing_for_webhooks(granted, events)).unwrap_or_default().into_iter().collect();
+    if let Some(granted) = limited(granted) {
+        missing.extend(wanted.iter().filter(|scope| !holds(&granted, scope)).cloned());
+    }
+    missing.into_iter().collect()
+}
+
 /// The scopes that a grant lacks to subscribe to `events`; empty where it lacks none, or where nothing is known.
 #[must_use]
 pub fn missing_for_webhooks<'e>(
     granted: Option<&str>,
     events: impl IntoIterator<Item = &'e str>,
 ) -> Vec<String> {
-    let Some(granted) = granted else { return vec![] };
-    let granted: BTreeSet<&str> = granted.split_whitespace().collect();
-    if granted.is_empty() || granted.contains("default") {
-        return vec![]; // a grant from before scopes existed: full access
-    }
+    let Some(granted) = limited(granted) else { return vec![] };
     let mut needed: BTreeSet<&str> = events.into_iter().filter_map(read_scope).collect();
     needed.insert(WEBHOOKS);
     needed.into_iter().filter(|scope| !holds(&granted, scope)).map(Into::into).collect()
+}
+
+/// The scopes of a grant, where they are known and limit it.
+fn limited(granted: Option<&str>) -> Option<BTreeSet<&str>> {
+    let granted: BTreeSet<&str> = granted?.split_whitespace().collect();
+    // A grant from before scopes existed has full access.
+    (!granted.is_empty() && !granted.contains("default")).then_some(granted)
 }
 
 fn holds(granted: &BTreeSet<&str>, scope: &str) -> bool {
@@ -63,6 +81,16 @@ mod tests {
         let missing =
             missing_for_webhooks(Some("users:read webhooks:read"), ["invitee.created", "contact.created"]);
         assert_eq!(missing, ["contacts:read", "scheduled_events:read", "webhooks:write"]);
+    }
+
+    #[test]
+    fn what_the_application_wants_and_what_its_events_need_are_both_missed() {
+        let wanted = ["users:read".to_owned(), "contacts:write".to_owned()];
+        let granted = Some("users:read webhooks:write");
+        let lacks = missing(granted, &wanted, Some(EVENTS));
+        assert_eq!(lacks, ["contacts:write", "scheduled_events:read"]);
+        assert_eq!(missing(granted, &wanted, None::<[&str; 0]>), ["contacts:write"]);
+        assert!(missing(None, &wanted, Some(EVENTS)).is_empty(), "nothing is known");
     }
 
     #[test]

@@ -49,6 +49,10 @@ secret!(
     SigningKey
 );
 secret!(
+    /// What somebody asks the keeper with.
+    ApiSecret
+);
+secret!(
     /// Signs what the keeper itself sends, as Standard Webhooks write it: `whsec_` and base64.
     NoticeSecret
 );

@@ -93,6 +93,39 @@ pub struct Entry {
     pub detail: serde_json::Value,
 }
 
+/// A place between two entries, to go on from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The time of the entry before it, in microseconds.
+    pub at: i64,
+    /// Which of that time.
+    pub number: i64,
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.at, self.number)
+    }
+}
+
+impl std::str::FromStr for Place {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (at, number) = text.split_once('.').unwrap_or((text, ""));
+        Ok(Self { at: at.parse()?, number: number.parse()? })
+    }
+}
+
+/// A part of a timeline.
+#[derive(Clone, Debug, Default)]
+pub struct Told {
+    /// Newest first.
+    pub entries: Vec<Entry>,
+    /// Where the next part begins; `None` at the end.
+    pub next: Option<Place>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,5 +136,14 @@ mod tests {
         assert_eq!(names.len(), Kind::ALL.len());
         assert!(Kind::ALL.iter().all(|kind| Kind::parse(kind.as_str()) == Some(*kind)));
         assert_eq!(Kind::parse("else"), None);
+    }
+
+    #[test]
+    fn a_place_is_read_back() {
+        let place = Place { at: -5, number: 7 };
+        assert_eq!(place.to_string().parse(), Ok(place));
+        for wrong in ["", "5", "5.", ".5", "5.x", "5.6.7"] {
+            assert!(wrong.parse::<Place>().is_err(), "{wrong}");
+        }
     }
 }

@@ -3,11 +3,13 @@
 //! Written by the rotation that keeps a pair, by reloads and by verification; an actor's end changes nothing here.
 
 mod schedule;
+mod serving;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicU32};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
+use tokio::sync::Notify;
 
 use super::lock;
 use crate::domain::decision::TokenView;
@@ -15,13 +17,11 @@ use crate::domain::facts::{Facts, GrantFact, Quarantined, Refusal, WebhookFact};
 use crate::domain::grant::{Connection, OpenClaim};
 use crate::domain::ids::{ConnectionId, Generation, GrantId};
 use crate::domain::rotation::Commit;
-use crate::domain::secrets::AccessToken;
 use crate::domain::status::{Derived, Status, derive};
 use crate::domain::token::refresh_at;
 use crate::ports::Me;
 
-/// A token with less left than this is not used for a call: it could end on the way.
-const USABLE_REST: TimeDelta = TimeDelta::seconds(3);
+pub use serving::Living;
 
 /// One connection.
 #[derive(Debug)]
@@ -31,6 +31,7 @@ pub struct Cell {
     wake_at: AtomicI64,
     verify_at: AtomicI64,
     restarts: AtomicU32,
+    changed: Notify,
 }
 
 #[derive(Debug)]
@@ -43,6 +44,8 @@ struct State {
     rejections: u32,
     /// The generation whose refresh token was refused, without a word about whether everybody is.
     withheld: Option<Generation>,
+    /// The generation in whose place somebody asked for a fresh one.
+    asked: Option<Generation>,
     deleted: bool,
     shown: Option<Status>,
 }
@@ -62,19 +65,6 @@ pub enum Adopted {
     WentBack,
 }
 
-/// A token that can be used now.
-#[derive(Clone, Debug)]
-pub struct Living {
-    /// The token.
-    pub token: AccessToken,
-    /// Which grant it is of.
-    pub grant_id: GrantId,
-    /// Which pair it is of.
-    pub generation: Generation,
-    /// When it ends.
-    pub expires_at: DateTime<Utc>,
-}
-
 impl Cell {
     /// From a row; `jitter`, between 0 and 1, places its refresh in the time there is for it.
     #[must_use]
@@ -87,12 +77,14 @@ impl Cell {
                 rejected: None,
                 rejections: 0,
                 withheld: None,
+                asked: None,
                 deleted: false,
                 shown: None,
             }),
             wake_at: AtomicI64::new(i64::MAX),
             verify_at: AtomicI64::new(i64::MIN),
             restarts: AtomicU32::new(0),
+            changed: Notify::new(),
         }
     }
 
@@ -126,22 +118,9 @@ impl Cell {
             unknown: row.unknown_since.is_some() || row.claim.is_some(),
             rejected: state.rejected == Some(row.generation),
             withheld: state.withheld == Some(row.generation),
+            asked: state.asked == Some(row.generation),
             not_before: row.next_attempt_at,
         }
-    }
-
-    /// The token, where there is one that can be used at `now` and was not rejected.
-    #[must_use]
-    pub fn living(&self, now: DateTime<Utc>) -> Option<Living> {
-        let state = lock(&self.state);
-        let row = &state.row;
-        let usable = !state.deleted
-            && row.foreign_owner.is_none()
-            && state.rejected != Some(row.generation)
-            && matches!(row.facts.grant, GrantFact::Live { .. });
-        let expires_at = row.expires_at.filter(|at| usable && *at - USABLE_REST > now)?;
-        let token = row.access_token.clone()?;
-        Some(Living { token, grant_id: row.grant_id, generation: row.generation, expires_at })
     }
 
     /// Takes a row of the store over, going forward only: a newer pair in memory is never replaced by an older row.
@@ -156,6 +135,7 @@ impl Cell {
             state.withheld = None;
             state.deleted = false; // deleted and given anew: it lives again
             state.row = row;
+            self.changed.notify_waiters();
             return Adopted::NewGrant;
         }
         // Of one grant, pauses come from outside; everything else is written by this keeper, so memory is as new or newer.
@@ -174,6 +154,9 @@ impl Cell {
             }
         };
         known.facts.paused = paused;
+        if adopted != Adopted::Same {
+            self.changed.notify_waiters();
+        }
         adopted
     }
 
@@ -199,6 +182,7 @@ impl Cell {
         row.attempts = 0;
         row.next_attempt_at = commit.not_before;
         state.jitter = jitter as f32;
+        self.changed.notify_waiters();
         true
     }
 
@@ -243,35 +227,8 @@ impl Cell {
         if row.grant_id == grant && row.generation == generation {
             row.facts.grant = GrantFact::Refused { reason, since };
             row.claim = None;
+            self.changed.notify_waiters();
         }
-    }
-
-    /// Calendly refused this generation's access token. True the first time.
-    ///
-    /// One refresh follows at once; where the fresh token is refused too, each next one waits twice as long.
-    pub fn reject(&self, generation: Generation, now: DateTime<Utc>) -> bool {
-        let mut state = lock(&self.state);
-        let first = state.row.generation == generation && state.rejected != Some(generation);
-        if first {
-            state.rejected = Some(generation);
-            state.rejections += 1;
-            if state.rejections > 1 {
-                state.row.next_attempt_at = Some(now + rest_after(state.rejections));
-            }
-        }
-        first
-    }
-
-    /// Calendly accepted the token.
-    pub fn accepted(&self) {
-        lock(&self.state).rejections = 0;
-    }
-
-    /// Whether this generation's access token was refused.
-    #[must_use]
-    pub fn is_rejected(&self) -> bool {
-        let state = lock(&self.state);
-        state.rejected == Some(state.row.generation)
     }
 
     /// How the webhook stands.
@@ -298,6 +255,7 @@ impl Cell {
     pub fn mark_deleted(&self, grant: GrantId) {
         let mut state = lock(&self.state);
         if state.row.grant_id == grant {
+            self.changed.notify_waiters();
             state.deleted = true;
         }
     }
@@ -332,11 +290,6 @@ impl Cell {
 
 fn is_refused(row: &Connection) -> bool {
     matches!(row.facts.grant, GrantFact::Refused { .. })
-}
-
-/// A minute after the second refused token in a row, doubling to an hour.
-fn rest_after(rejections: u32) -> TimeDelta {
-    TimeDelta::minutes(1_i64.checked_shl(rejections.saturating_sub(2)).unwrap_or(60).clamp(1, 60))
 }
 
 fn fill(known: &mut Option<Box<str>>, said: Option<&str>) {

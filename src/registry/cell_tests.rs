@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use super::*;
+use crate::domain::secrets::AccessToken;
 use crate::domain::token::DEFAULT_LIFETIME;
 
 fn at(seconds: i64) -> DateTime<Utc> {

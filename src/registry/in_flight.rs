@@ -10,14 +10,15 @@ use crate::domain::ids::ConnectionId;
 
 /// Who is being refreshed; at most one rotation a connection.
 #[derive(Clone, Debug, Default)]
-pub struct InFlight(Arc<Mutex<HashMap<ConnectionId, watch::Receiver<()>>>>);
+pub struct InFlight(Arc<Mutex<HashMap<ConnectionId, watch::Receiver<bool>>>>);
 
 /// A rotation's place in the set, left when dropped, whatever ends the task.
 #[derive(Debug)]
 pub struct Place {
     set: InFlight,
     id: ConnectionId,
-    _ended: watch::Sender<()>,
+    /// Whether its exchange is under way. Dropped: ended.
+    exchanging: watch::Sender<bool>,
 }
 
 impl InFlight {
@@ -28,9 +29,9 @@ impl InFlight {
         if set.contains_key(id) {
             return None;
         }
-        let (ended, wait) = watch::channel(());
+        let (exchanging, wait) = watch::channel(false);
         set.insert(id.clone(), wait);
-        Some(Place { set: self.clone(), id: id.clone(), _ended: ended })
+        Some(Place { set: self.clone(), id: id.clone(), exchanging })
     }
 
     /// A future that ends with the rotation under way; `None` where there is none.
@@ -38,6 +39,12 @@ impl InFlight {
     pub fn end_of(&self, id: &ConnectionId) -> Option<impl Future<Output = ()> + Send + 'static> {
         let mut wait = lock(&self.0).get(id)?.clone();
         Some(async move { while wait.changed().await.is_ok() {} })
+    }
+
+    /// Whether the token of this connection may end at any moment: its exchange is under way, not only waited for.
+    #[must_use]
+    pub fn is_exchanging(&self, id: &ConnectionId) -> bool {
+        lock(&self.0).get(id).is_some_and(|wait| *wait.borrow())
     }
 
     /// Who, in order, `most` at most.
@@ -62,6 +69,13 @@ impl InFlight {
     }
 }
 
+impl Place {
+    /// From now on the token that is in use may end.
+    pub fn exchanges(&self) {
+        self.exchanging.send_replace(true);
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
         lock(&self.set.0).remove(&self.id);
@@ -79,6 +93,9 @@ mod tests {
         let place = set.enter(&id).unwrap();
         assert!(set.enter(&id).is_none());
         let end = set.end_of(&id).unwrap();
+        assert!(!set.is_exchanging(&id));
+        place.exchanges();
+        assert!(set.is_exchanging(&id));
         drop(place);
         end.await;
         assert!(set.end_of(&id).is_none());

@@ -7,7 +7,7 @@ pub mod in_flight;
 pub mod order;
 pub mod ownership;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use crate::domain::grant::Connection;
@@ -91,6 +91,29 @@ impl Registry {
     #[must_use]
     pub fn cells(&self) -> Vec<Arc<Cell>> {
         self.cells.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// The first `limit` connections after `after`, in order of their ids, among those that `wanted` takes.
+    #[must_use]
+    pub fn page(
+        &self,
+        after: Option<&ConnectionId>,
+        limit: usize,
+        wanted: impl Fn(&Cell) -> bool,
+    ) -> Vec<Arc<Cell>> {
+        let cells = self.cells.read().unwrap_or_else(PoisonError::into_inner);
+        let mut first: BTreeMap<&ConnectionId, &Arc<Cell>> = BTreeMap::new();
+        for (id, cell) in cells.iter().filter(|(id, _)| after.is_none_or(|after| *id > after)) {
+            let is_full = first.len() == limit;
+            if is_full && first.last_key_value().is_none_or(|(last, _)| id > *last) || !wanted(cell) {
+                continue;
+            }
+            first.insert(id, cell);
+            if is_full {
+                first.pop_last();
+            }
+        }
+        first.into_values().cloned().collect()
     }
 
     /// How many connections may be refreshed; where there are many, how many there are.

@@ -1,6 +1,6 @@
 //! Every new or ended grant goes through here: put, delete, pause, resume. A running keeper notices by the change marker.
 //!
-//! What was acknowledged survives a failover of the database: it is in the journal before anybody is told.
+//! `by` names the API token that asked, where one did: it stands in the timeline. What was acknowledged survives a failover of the database: it is in the journal before anybody is told.
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
@@ -17,7 +17,11 @@ use crate::ports::StoreError;
 ///
 /// # Errors
 /// Where the database does not answer; nothing is changed then.
-pub async fn put(services: &Services, grants: Vec<NewGrant>) -> Result<Vec<Put>, StoreError> {
+pub async fn put(
+    services: &Services,
+    grants: Vec<NewGrant>,
+    by: Option<&str>,
+) -> Result<Vec<Put>, StoreError> {
     let decided = services.adapters.store.put(grants.clone(), false).await?;
     for (grant, put) in grants.into_iter().zip(&decided) {
         let (kind, generation) = match put {
@@ -27,7 +31,12 @@ pub async fn put(services: &Services, grants: Vec<NewGrant>) -> Result<Vec<Put>,
         };
         let id = grant.id.clone();
         journal(services, grant, *generation).await;
-        services.timeline.note(&id, kind, "a new grant was given", json!({ "generation": generation }));
+        services.timeline.note(
+            &id,
+            kind,
+            "a new grant was given",
+            json!({ "generation": generation, "by": by }),
+        );
     }
     Ok(decided)
 }
@@ -48,7 +57,7 @@ async fn journal(services: &Services, grant: NewGrant, generation: Generation) {
 ///
 /// # Errors
 /// Where the database does not answer.
-pub async fn delete(services: &Services, id: &ConnectionId) -> Result<bool, StoreError> {
+pub async fn delete(services: &Services, id: &ConnectionId, by: Option<&str>) -> Result<bool, StoreError> {
     let at = services.adapters.clock.now();
     let Some(deleted) = services.adapters.store.delete(id, at).await? else { return Ok(false) };
     let record = Record::Deleted {
@@ -59,7 +68,7 @@ pub async fn delete(services: &Services, id: &ConnectionId) -> Result<bool, Stor
         marker: deleted.marker,
     };
     services.journal.append_beside(record).await;
-    services.timeline.note(id, Kind::Disconnected, "the connection was deleted", json!({}));
+    services.timeline.note(id, Kind::Disconnected, "the connection was deleted", json!({ "by": by }));
     Ok(true)
 }
 
@@ -67,16 +76,16 @@ pub async fn delete(services: &Services, id: &ConnectionId) -> Result<bool, Stor
 ///
 /// # Errors
 /// Where the database does not answer.
-pub async fn pause(services: &Services, id: &ConnectionId) -> Result<bool, StoreError> {
-    set_pause(services, id, Some(services.adapters.clock.now()), Kind::Paused).await
+pub async fn pause(services: &Services, id: &ConnectionId, by: Option<&str>) -> Result<bool, StoreError> {
+    set_pause(services, id, Some(services.adapters.clock.now()), Kind::Paused, by).await
 }
 
 /// Ends a pause.
 ///
 /// # Errors
 /// Where the database does not answer.
-pub async fn resume(services: &Services, id: &ConnectionId) -> Result<bool, StoreError> {
-    set_pause(services, id, None, Kind::Resumed).await
+pub async fn resume(services: &Services, id: &ConnectionId, by: Option<&str>) -> Result<bool, StoreError> {
+    set_pause(services, id, None, Kind::Resumed, by).await
 }
 
 async fn set_pause(
@@ -84,9 +93,10 @@ async fn set_pause(
     id: &ConnectionId,
     since: Option<DateTime<Utc>>,
     kind: Kind,
+    by: Option<&str>,
 ) -> Result<bool, StoreError> {
     let Some(marker) = services.adapters.store.pause(id, since).await? else { return Ok(false) };
     services.journal.append_beside(Record::Paused { id: id.clone(), since, marker }).await;
-    services.timeline.note(id, kind, kind.as_str(), json!({}));
+    services.timeline.note(id, kind, kind.as_str(), json!({ "by": by }));
     Ok(true)
 }

@@ -7,6 +7,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tokio::sync::oneshot;
 
+use crate::domain::decision::ASKED;
+use crate::domain::ids::ConnectionId;
 use crate::domain::slow_start::SlowStart;
 use crate::domain::token_budget::TokenBudget;
 use crate::registry::lock;
@@ -31,13 +33,21 @@ struct State {
     /// The next one is let through although a fault holds all.
     one_more: bool,
     closed: bool,
-    waiting: BTreeMap<Rank, oneshot::Sender<Permit>>,
+    waiting: BTreeMap<Rank, Waiting>,
+    /// Where in it each connection stands.
+    ranks: HashMap<ConnectionId, Rank>,
     sequence: u64,
     budgets: HashMap<Box<str>, TokenBudget>,
 }
 
 /// Urgency, then the soonest need, then first come.
 type Rank = (u8, i64, u64);
+
+#[derive(Debug)]
+struct Waiting {
+    id: ConnectionId,
+    give: oneshot::Sender<Permit>,
+}
 
 /// One place among those that exchange at once; given back when dropped.
 #[derive(Debug)]
@@ -57,6 +67,7 @@ impl Limiter {
                 one_more: false,
                 closed: false,
                 waiting: BTreeMap::new(),
+                ranks: HashMap::new(),
                 sequence: 0,
                 budgets: HashMap::new(),
             }),
@@ -64,7 +75,12 @@ impl Limiter {
     }
 
     /// Waits for a place; `None` where the keeper is stopping.
-    pub async fn permit(self: &Arc<Self>, urgency: u8, needed_by: Option<DateTime<Utc>>) -> Option<Permit> {
+    pub async fn permit(
+        self: &Arc<Self>,
+        urgency: u8,
+        needed_by: Option<DateTime<Utc>>,
+        id: &ConnectionId,
+    ) -> Option<Permit> {
         let place = {
             let mut state = lock(&self.state);
             if state.closed {
@@ -73,11 +89,22 @@ impl Limiter {
             state.sequence += 1;
             let rank = (urgency, needed_by.map_or(i64::MIN, |at| at.timestamp_millis()), state.sequence);
             let (give, place) = oneshot::channel();
-            state.waiting.insert(rank, give);
+            state.waiting.insert(rank, Waiting { id: id.clone(), give });
+            state.ranks.insert(id.clone(), rank);
             place
         };
         self.admit();
         place.await.ok()
+    }
+
+    /// Somebody waits for this connection's token: it goes before those that only expired.
+    pub fn hurry(&self, id: &ConnectionId) {
+        let mut state = lock(&self.state);
+        let Some(rank) = state.ranks.get(id).copied().filter(|rank| rank.0 > ASKED) else { return };
+        let Some(waiting) = state.waiting.remove(&rank) else { return };
+        let rank = (ASKED, rank.1, rank.2);
+        state.waiting.insert(rank, waiting);
+        state.ranks.insert(id.clone(), rank);
     }
 
     /// Gives free places to those who wait. A waiter that has gone away gives its place back by dropping it.
@@ -87,7 +114,8 @@ impl Limiter {
                 let mut state = lock(&self.state);
                 let held = state.held && !state.one_more;
                 let free = !held && !state.gated && (state.one_more || state.under_way < state.allowed());
-                let Some((_, next)) = free.then(|| state.waiting.pop_first()).flatten() else { return };
+                let first = state.waiting.first_key_value().map(|(rank, _)| *rank).filter(|_| free);
+                let Some(next) = first.and_then(|rank| state.take(rank)) else { return };
                 state.one_more = false;
                 state.under_way += 1;
                 next
@@ -104,7 +132,7 @@ impl Limiter {
             let mut state = lock(&self.state);
             let which = (draw * state.waiting.len() as f64) as usize;
             let rank = if state.gated { None } else { state.waiting.keys().nth(which).copied() };
-            let Some(next) = rank.and_then(|rank| state.waiting.remove(&rank)) else { return false };
+            let Some(next) = rank.and_then(|rank| state.take(rank)) else { return false };
             state.under_way += 1;
             next
         };
@@ -172,6 +200,7 @@ impl Limiter {
         let mut state = lock(&self.state);
         state.closed = true;
         state.waiting.clear();
+        state.ranks.clear();
     }
 
     /// How many exchanges are under way.
@@ -197,6 +226,13 @@ impl Limiter {
 }
 
 impl State {
+    /// Whoever stands there waits no longer.
+    fn take(&mut self, rank: Rank) -> Option<oneshot::Sender<Permit>> {
+        let Waiting { id, give } = self.waiting.remove(&rank)?;
+        self.ranks.remove(&id);
+        Some(give)
+    }
+
     fn allowed(&self) -> usize {
         if self.careful > 0 { 1 } else { self.slow_start.allowed() }
     }
@@ -217,9 +253,15 @@ mod tests {
 
     use super::*;
 
+    fn id(name: &str) -> ConnectionId {
+        name.parse().unwrap()
+    }
+
+    /// A connection that is called by when it is needed.
     fn wait(limiter: &Arc<Limiter>, urgency: u8, by: i64) -> impl Future<Output = Option<Permit>> + use<> {
-        let (limiter, by) = (limiter.clone(), DateTime::from_timestamp(by, 0));
-        let mut waiting = Box::pin(async move { limiter.permit(urgency, by).await });
+        let (limiter, who) = (limiter.clone(), id(&by.to_string()));
+        let mut waiting =
+            Box::pin(async move { limiter.permit(urgency, DateTime::from_timestamp(by, 0), &who).await });
         assert!(waiting.as_mut().now_or_never().is_none());
         waiting
     }
@@ -227,7 +269,7 @@ mod tests {
     #[tokio::test]
     async fn the_most_urgent_and_then_the_soonest_needed_goes_first() {
         let limiter = Limiter::new(1);
-        let first = limiter.permit(3, None).await.unwrap();
+        let first = limiter.permit(3, None, &id("first")).await.unwrap();
         let mut late = Box::pin(wait(&limiter, 3, 200));
         let mut soon = Box::pin(wait(&limiter, 3, 100));
         let mut urgent = Box::pin(wait(&limiter, 0, 900));
@@ -239,9 +281,25 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn whose_token_somebody_waits_for_goes_before_those_that_only_expired() {
+        let limiter = Limiter::new(1);
+        let first = limiter.permit(3, None, &id("first")).await.unwrap();
+        let mut soon = Box::pin(wait(&limiter, 3, 100));
+        let mut late = Box::pin(wait(&limiter, 4, 900));
+        limiter.hurry(&id("900"));
+        limiter.hurry(&id("900"));
+        limiter.hurry(&id("first"));
+        drop(first);
+        assert!(soon.as_mut().now_or_never().is_none());
+        drop(late.as_mut().now_or_never().unwrap());
+        assert!(soon.as_mut().now_or_never().unwrap().is_some());
+        assert!(lock(&limiter.state).ranks.is_empty());
+    }
+
+    #[tokio::test]
     async fn a_waiter_that_goes_away_keeps_no_place() {
         let limiter = Limiter::new(1);
-        let first = limiter.permit(3, None).await.unwrap();
+        let first = limiter.permit(3, None, &id("first")).await.unwrap();
         drop(wait(&limiter, 0, 1));
         let mut second = Box::pin(wait(&limiter, 3, 1));
         drop(first);
@@ -269,10 +327,10 @@ mod tests {
     #[tokio::test]
     async fn a_stop_ends_all_waiting() {
         let limiter = Limiter::new(1);
-        let _first = limiter.permit(3, None).await.unwrap();
+        let _first = limiter.permit(3, None, &id("first")).await.unwrap();
         let waiting = wait(&limiter, 0, 1);
         limiter.close();
         assert!(waiting.await.is_none());
-        assert!(limiter.permit(0, None).await.is_none());
+        assert!(limiter.permit(0, None, &id("last")).await.is_none());
     }
 }

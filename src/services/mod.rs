@@ -6,6 +6,7 @@ pub mod journal;
 pub mod limiter;
 mod probe;
 pub mod rotation;
+pub mod serving;
 pub mod system_fault;
 pub mod time_watch;
 pub mod timeline;
@@ -40,6 +41,8 @@ pub struct Settings {
     pub timeline_keep: Duration,
     /// When the rotation journal is written.
     pub journal: Use,
+    /// Those that users are asked for, where the application asks for certain ones.
+    pub scopes: Vec<String>,
     /// `None`: the keeper keeps tokens only.
     pub webhook: Option<WebhookSettings>,
 }

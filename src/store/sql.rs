@@ -26,7 +26,7 @@ use crate::domain::journal::Known;
 use crate::domain::rotation::{ClaimRequest, Claimed, Commit, Committed, Refuse, Release};
 use crate::domain::secrets::AccessToken;
 use crate::domain::subscription::{Owner, Recorded};
-use crate::domain::timeline::Entry;
+use crate::domain::timeline::{Entry, Place, Told};
 use crate::ports::{Changes, Deleted, Forwarded, Gap, Lock, Me, Page, Store, StoreError};
 
 /// SQLite takes no more variables in a statement than 32 766.
@@ -277,11 +277,22 @@ impl Store for SqlStore {
         self.run(|database, _| async move { Ok(ask!(database.db, write, timeline::record(entries))?) }).await
     }
 
-    async fn timeline(&self, id: &ConnectionId, limit: usize) -> Result<Vec<Entry>, StoreError> {
+    async fn timeline(
+        &self,
+        id: &ConnectionId,
+        before: Option<Place>,
+        limit: usize,
+    ) -> Result<Told, StoreError> {
         let id = id.as_str().to_owned();
+        let before = before.map(|place| (place.at, place.number));
         self.run(move |database, _| async move {
-            let rows = ask!(database.db, read, timeline::latest(id, bounded(limit)))?;
-            Ok(rows.into_iter().map(rows::entry).collect::<Result<_, _>>()?)
+            let mut rows = ask!(database.db, read, timeline::latest(id, before, bounded(limit + 1)))?;
+            let more = rows.len() > limit;
+            rows.truncate(limit);
+            let next =
+                rows.last().filter(|_| more).map(|(number, row)| Place { at: row.at, number: *number });
+            let entries = rows.into_iter().map(|(_, row)| rows::entry(row)).collect::<Result<_, _>>()?;
+            Ok(Told { entries, next })
         })
         .await
     }

@@ -69,6 +69,7 @@ impl Installation {
             ("CALENDLY__CLIENT_ID", &id),
             ("CALENDLY__CLIENT_SECRET", &secret),
             ("WEBHOOK__CALLBACK_URL", CALLBACK),
+            ("SERVER__LISTEN", ""),
         ] {
             this.set(key, value);
         }

@@ -33,7 +33,7 @@ fn deleted_stays_deleted_and_the_late_pair_is_revoked() {
     virtual_time(7200, async |mut world| {
         with_an_answer_held_back(&mut world, None).await;
         let id = "anna".parse().unwrap();
-        assert!(grants::delete(&world.services, &id).await.unwrap());
+        assert!(grants::delete(&world.services, &id, None).await.unwrap());
         world.pass(3).await;
         release(&world).await;
         assert!(world.store.get(&id).await.unwrap().is_none());
@@ -49,7 +49,7 @@ fn a_late_refusal_of_a_deleted_connection_changes_nothing() {
     virtual_time(7200, async |mut world| {
         with_an_answer_held_back(&mut world, Some(Trouble::InvalidGrant)).await;
         let id = "anna".parse().unwrap();
-        grants::delete(&world.services, &id).await.unwrap();
+        grants::delete(&world.services, &id, None).await.unwrap();
         release(&world).await;
         assert!(world.store.get(&id).await.unwrap().is_none());
     });
@@ -61,7 +61,7 @@ fn deleted_and_imported_anew_the_new_grant_is_neither_overwritten_nor_marked() {
         virtual_time(7200, async |mut world| {
             with_an_answer_held_back(&mut world, trouble).await;
             let id = "anna".parse().unwrap();
-            grants::delete(&world.services, &id).await.unwrap();
+            grants::delete(&world.services, &id, None).await.unwrap();
             let again = world.offer("anna", "anna", -7200);
             let (grant_id, token) = (again.grant_id, again.access_token.clone().unwrap());
             world.put(again).await;
@@ -105,7 +105,7 @@ fn paused_stays_paused_with_the_new_pair_kept() {
     virtual_time(7200, async |mut world| {
         with_an_answer_held_back(&mut world, None).await;
         let id = "anna".parse().unwrap();
-        grants::pause(&world.services, &id).await.unwrap();
+        grants::pause(&world.services, &id, None).await.unwrap();
         world.pass(3).await;
         release(&world).await;
         let row = world.store.get(&id).await.unwrap().unwrap();
@@ -115,7 +115,7 @@ fn paused_stays_paused_with_the_new_pair_kept() {
         assert!(world.calendly.book().revoked.is_empty());
         world.pass(3 * 7200).await;
         assert_eq!(world.calendly.book().token_requests, 1, "nothing is refreshed while paused");
-        grants::resume(&world.services, &id).await.unwrap();
+        grants::resume(&world.services, &id, None).await.unwrap();
         world.pass(5).await;
         assert_eq!(world.status("anna"), Status::Active);
         assert_eq!(world.calendly.book().token_requests, 2);
@@ -127,10 +127,10 @@ fn a_refusal_of_a_paused_connection_is_a_refusal_once_it_is_resumed() {
     virtual_time(7200, async |mut world| {
         with_an_answer_held_back(&mut world, Some(Trouble::InvalidGrant)).await;
         let id = "anna".parse().unwrap();
-        grants::pause(&world.services, &id).await.unwrap();
+        grants::pause(&world.services, &id, None).await.unwrap();
         release(&world).await;
         assert_eq!(world.status("anna"), Status::Paused);
-        grants::resume(&world.services, &id).await.unwrap();
+        grants::resume(&world.services, &id, None).await.unwrap();
         world.pass(5).await;
         assert_eq!(world.status("anna"), Status::ReauthorizationRequired);
     });
@@ -142,7 +142,7 @@ fn a_connection_given_anew_after_the_late_answer_lives() {
     virtual_time(7200, async |mut world| {
         with_an_answer_held_back(&mut world, None).await;
         let id = "anna".parse().unwrap();
-        grants::delete(&world.services, &id).await.unwrap();
+        grants::delete(&world.services, &id, None).await.unwrap();
         world.calendly.release_answers();
         tokio::task::yield_now().await;
         let again = world.offer("anna", "anna", 10);
@@ -164,7 +164,7 @@ fn the_token_in_flight_is_not_taken_back() {
         world.calendly.hold_answers();
         world.start();
         world.pass(5).await;
-        grants::delete(&world.services, &"anna".parse().unwrap()).await.unwrap();
+        grants::delete(&world.services, &"anna".parse().unwrap(), None).await.unwrap();
         assert_eq!(world.put(again).await, calendly_keeper::domain::grant::Put::UsedUp);
     });
 }

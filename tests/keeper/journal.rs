@@ -178,8 +178,8 @@ fn a_failover_takes_back_neither_a_new_grant_nor_a_deletion_nor_a_pause() {
         let grant = world.offer("anna", "anna", -LIFETIME - 60);
         world.put(grant.clone()).await;
         let (ben, carla) = ("ben".parse().unwrap(), "carla".parse().unwrap());
-        grants::delete(&world.services, &ben).await.unwrap();
-        grants::pause(&world.services, &carla).await.unwrap();
+        grants::delete(&world.services, &ben, None).await.unwrap();
+        grants::pause(&world.services, &carla, None).await.unwrap();
         world.connect("dora").await;
         world.pass(5).await;
 

@@ -238,7 +238,7 @@ fn a_deletion_while_the_supervisor_is_down_is_seen_afterwards() {
         world.pass(10).await;
         world.keeper().supervisor.do_send(Fail::Panic);
         let id = "anna".parse().unwrap();
-        calendly_keeper::services::grants::delete(&world.services, &id).await.unwrap();
+        calendly_keeper::services::grants::delete(&world.services, &id, None).await.unwrap();
         world.pass(10).await;
         assert!(world.services.registry.get(&id).is_none());
     });

@@ -66,7 +66,7 @@ pub(crate) fn play(faults: Vec<FaultKind>) -> Report {
     let cast = seed_grants(&simulator, connections);
     for chunk in cast.chunks(1_000) {
         let offers = chunk.iter().map(|grant| offer(grant, LIFETIME)).collect();
-        io.block_on(grants::put(&services, offers)).unwrap();
+        io.block_on(grants::put(&services, offers, None)).unwrap();
     }
     for kind in faults {
         simulator.fault(Fault::always(Endpoint::Token, kind).probability(probability)).unwrap();
@@ -75,7 +75,7 @@ pub(crate) fn play(faults: Vec<FaultKind>) -> Report {
     let began = Instant::now();
     let mut seen = Seen::default();
     let signals = Signals::listen(&io).unwrap();
-    process::keep(io, signals, services.clone(), actor_settings(), async |_| {
+    process::keep(io, signals, services.clone(), actor_settings(), None, async |_| {
         watch(&services, clock.as_ref(), connections, length, &mut seen).await;
         simulator.clear_faults();
         settled(&services).await;

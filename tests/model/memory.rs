@@ -65,6 +65,7 @@ pub(crate) fn is_due(memory: &Memory) -> bool {
     let now = DateTime::UNIX_EPOCH;
     let ended = Some(now - TimeDelta::seconds(1));
     let view = TokenView {
+        asked: false,
         may_refresh: !memory.deleted && !memory.refused && !memory.paused,
         has_access_token: true,
         expires_at: ended,

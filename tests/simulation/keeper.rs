@@ -65,6 +65,7 @@ impl Life {
             client_id: "client".into(),
             max_concurrent: AT_ONCE,
             timeline_keep: Duration::from_secs(3600),
+            scopes: vec![],
             journal: Use::Beside,
             webhook: Some(WebhookSettings {
                 callback: CallbackTemplate::parse(CALLBACK).unwrap(),

@@ -73,7 +73,7 @@ pub(crate) async fn act(
             let rest = (i64::from(user) * 977 + now.as_secs() as i64) % LIFETIME.as_secs() as i64 - 300;
             let (grant, offered) = offer(outside, user, rest);
             let grant_id = offered.grant_id;
-            match grants::put(&life.services, vec![offered]).await.as_deref() {
+            match grants::put(&life.services, vec![offered], None).await.as_deref() {
                 Ok([Put::Created(_) | Put::Replaced(_)]) => {
                     person.grant = Some((grant, grant_id));
                     Ok(())
@@ -82,13 +82,13 @@ pub(crate) async fn act(
                 Err(error) => Err(error.clone()),
             }
         }
-        Act::Pause => grants::pause(&life.services, &id(user)).await.map(|known| {
+        Act::Pause => grants::pause(&life.services, &id(user), None).await.map(|known| {
             person.paused |= known;
         }),
-        Act::Resume => grants::resume(&life.services, &id(user)).await.map(|known| {
+        Act::Resume => grants::resume(&life.services, &id(user), None).await.map(|known| {
             person.paused &= !known;
         }),
-        Act::Delete => grants::delete(&life.services, &id(user)).await.map(|_| {
+        Act::Delete => grants::delete(&life.services, &id(user), None).await.map(|_| {
             person.grant = None;
             person.paused = false;
         }),

@@ -85,12 +85,23 @@ pub(crate) async fn the_timeline_is_newest_first(f: Fixture) {
     f.store.record(vec![entry("anna", 1, "first")]).await.unwrap();
     f.store.record(Vec::new()).await.unwrap();
 
-    let latest = f.store.timeline(&id("anna"), 10).await.unwrap();
+    let latest = f.store.timeline(&id("anna"), None, 10).await.unwrap().entries;
     let texts: Vec<_> = latest.iter().map(|entry| entry.text.as_str()).collect();
     assert_eq!(texts, ["third\u{fffd}", "second", "first"]);
     assert_eq!((latest[0].at, latest[0].kind), (at(2), Kind::Refreshed));
     assert_eq!(latest[0].detail, json!({ "generation": 2, "odd": "\u{fffd}" }));
-    assert_eq!(f.store.timeline(&id("anna"), 1).await.unwrap().len(), 1);
+
+    let (mut told, mut place) = (vec![], None);
+    loop {
+        let part = f.store.timeline(&id("anna"), place, 1).await.unwrap();
+        assert_eq!(part.entries.len(), 1);
+        told.extend(part.entries.into_iter().map(|entry| entry.text));
+        place = part.next;
+        if place.is_none() {
+            break;
+        }
+    }
+    assert_eq!(told, texts, "the same, one by one");
 }
 
 pub(crate) async fn old_entries_of_the_timeline_are_forgotten_and_new_ones_are_not(f: Fixture) {
@@ -110,7 +121,7 @@ pub(crate) async fn old_entries_of_the_timeline_are_forgotten_and_new_ones_are_n
         }
     }
     assert_eq!(forgotten, 1200);
-    let left = f.store.timeline(&id("anna"), 2000).await.unwrap();
+    let left = f.store.timeline(&id("anna"), None, 2000).await.unwrap().entries;
     assert_eq!((left.len(), left[299].at), (300, at(1200)));
 }
 

@@ -41,6 +41,7 @@ impl Setup {
             ("KEEPER__CALENDLY__CLIENT_ID", client.0.to_owned()),
             ("KEEPER__CALENDLY__CLIENT_SECRET", client.1.to_owned()),
             ("KEEPER__ENCRYPTION__KEYS", key.clone()),
+            ("KEEPER__SERVER__LISTEN", String::new()),
         ];
         Self { home: home.into(), key, log: home.join("keeper.log"), environment }
     }

@@ -52,6 +52,7 @@ pub(crate) fn rig(simulator: &Simulator, home: &Path, verify_every: Duration) ->
         client_id: simulator.client_id().into(),
         max_concurrent: 64,
         timeline_keep: Duration::from_secs(90 * 24 * 3600),
+        scopes: vec![],
         journal: Use::Instead,
         webhook: Some(WebhookSettings {
             callback: CallbackTemplate::parse(CALLBACK).unwrap(),

@@ -76,6 +76,7 @@ impl World {
             client_id: "client".into(),
             max_concurrent: 64,
             timeline_keep: Duration::from_secs(30 * 24 * 3600),
+            scopes: vec![],
             journal: Use::Beside,
             webhook: Some(WebhookSettings {
                 callback: CallbackTemplate::parse(CALLBACK).unwrap(),
@@ -136,7 +137,7 @@ impl World {
     }
 
     pub(crate) async fn put(&self, grant: NewGrant) -> Put {
-        grants::put(&self.services, vec![grant]).await.unwrap().remove(0)
+        grants::put(&self.services, vec![grant], None).await.unwrap().remove(0)
     }
 
     /// A connection whose id is its user's name and whose token lives on.
@@ -150,7 +151,7 @@ impl World {
             let name = format!("user-{n}");
             self.offer(&name, &name, -ends_in(n))
         };
-        let decided = grants::put(&self.services, (0..count).map(offer).collect()).await.unwrap();
+        let decided = grants::put(&self.services, (0..count).map(offer).collect(), None).await.unwrap();
         assert_eq!(decided.len(), count as usize);
     }
 
@@ -203,7 +204,7 @@ impl World {
     pub(crate) async fn kinds(&self, id: &str) -> Vec<Kind> {
         self.pass(1).await; // the timeline is written behind the work
         let id: ConnectionId = id.parse().unwrap();
-        let mut entries = self.store.timeline(&id, 100).await.unwrap();
+        let mut entries = self.store.timeline(&id, None, 100).await.unwrap().entries;
         entries.reverse();
         entries.into_iter().map(|entry| entry.kind).collect()
     }

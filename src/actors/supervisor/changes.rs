@@ -1,7 +1,5 @@
 //! New and changed rows are noticed while running: the change marker is looked at every few seconds.
 
-use std::sync::atomic::Ordering;
-
 use actix::fut::wrap_future;
 use actix::prelude::*;
 use log::{debug, error, info};
@@ -19,7 +17,7 @@ impl Supervisor {
         }
         self.polling = true;
         let services = self.shared.services.clone();
-        let marker = self.shared.marker.load(Ordering::Relaxed);
+        let marker = *self.shared.marker.borrow();
         let task = self.shared.services.io.spawn(async move {
             let store = &services.adapters.store;
             if store.change_marker().await? == marker {
@@ -32,10 +30,11 @@ impl Supervisor {
             actor.polling = false;
             match changes {
                 Ok(Ok(Some(changes))) => {
-                    let more = changes.marker != actor.shared.marker.load(Ordering::Relaxed);
+                    let more = changes.marker != *actor.shared.marker.borrow();
                     actor.apply(changes);
                     if more {
                         actor.poll(ctx);
+                        return;
                     }
                 }
                 Ok(Ok(None)) => {}
@@ -45,12 +44,14 @@ impl Supervisor {
                     error!(target: "supervisor", error:% = error; "the task that reads changes failed");
                 }
             }
+            if std::mem::take(&mut actor.poll_again) {
+                actor.poll(ctx);
+            }
         }));
     }
 
     fn apply(&mut self, changes: Changes) {
         let registry = &self.shared.services.registry;
-        self.shared.marker.store(changes.marker, Ordering::Relaxed);
         let (mut new, mut changed) = (0, 0);
         let mut cells = Vec::with_capacity(changes.present.len());
         for mut row in changes.present {
@@ -95,5 +96,6 @@ impl Supervisor {
             info!(target: "supervisor", new, changed, gone; "connections changed in the database");
         }
         self.say_unreadable(changes.unreadable);
+        self.shared.marker.send_replace(changes.marker); // last: whoever waits for it finds the cells
     }
 }

@@ -38,7 +38,7 @@ impl Supervisor {
             self.shared.services.io.spawn(async move { services.adapters.store.change_marker().await });
         ctx.spawn(wrap_future(task).map(|marker, actor: &mut Self, ctx| match marker {
             Ok(Ok(marker)) => {
-                actor.shared.marker.store(marker, Ordering::Relaxed);
+                actor.shared.marker.send_replace(marker);
                 actor.load_page(None, ctx);
             }
             Ok(Err(error)) => actor.load_again(&error, ctx),

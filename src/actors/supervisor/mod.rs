@@ -54,6 +54,8 @@ pub struct Supervisor {
     parent: Option<Arc<Parent>>,
     phase: Phase,
     polling: bool,
+    /// Somebody waits for what has changed since the poll began.
+    poll_again: bool,
     last_counted: Counted,
     last_day: objective::LastDay,
     /// Said once.
@@ -87,6 +89,7 @@ impl Supervisor {
             parent: None,
             phase,
             polling: false,
+            poll_again: false,
             last_counted: Counted::default(),
             last_day: objective::LastDay::default(),
             unreadable: HashSet::new(),
@@ -241,6 +244,7 @@ impl Handler<Poll> for Supervisor {
     type Result = ();
 
     fn handle(&mut self, _: Poll, ctx: &mut Self::Context) {
+        self.poll_again = self.polling;
         self.poll(ctx);
     }
 }

@@ -69,7 +69,7 @@ impl Outcome {
         story: Story,
     ) -> Self {
         let status = services.registry.get(id).map_or(Status::Paused, |cell| cell.status().status);
-        let mut entries = services.adapters.store.timeline(id, 50).await.unwrap_or_default();
+        let mut entries = services.adapters.store.timeline(id, None, 50).await.unwrap_or_default().entries;
         entries.reverse();
         let mut done: Vec<_> = entries.iter().filter_map(|entry| what_was_done(entry.kind)).collect();
         done.dedup();

@@ -119,7 +119,7 @@ fn many_lines_go_in_by_batches_and_each_begins_its_timeline() {
     let (report, _) = import(&store, Format::Jsonl, file.as_bytes(), false);
     assert_eq!(counts(&report), [2500, 0, 0, 0, 0]);
     let last = "u2499".parse().unwrap();
-    let timeline = block_on(store.timeline(&last, 10)).unwrap();
+    let timeline = block_on(store.timeline(&last, None, 10)).unwrap().entries;
     assert_eq!(timeline.len(), 1);
     assert_eq!(timeline[0].kind, crate::domain::timeline::Kind::Connected);
 }

@@ -22,6 +22,7 @@ impl Cell {
     /// When its subscription is to be verified next; `None`: at once.
     pub fn set_verify_at(&self, at: Option<DateTime<Utc>>) {
         self.verify_at.store(at.map_or(i64::MIN, |at| at.timestamp_millis()), Ordering::Relaxed);
+        self.changed.notify_waiters();
     }
 
     /// The same.

@@ -101,8 +101,8 @@ pub fn resume(services: &Arc<Services>, cell: &Arc<Cell>) {
 }
 
 impl Rotation {
-    async fn run(self, _place: Place) -> Ended {
-        let (ended, outcome) = self.refresh().await;
+    async fn run(self, place: Place) -> Ended {
+        let (ended, outcome) = self.refresh(&place).await;
         // The one place where they are counted: a refresh ends once. Before the claim it has not begun.
         if let Some(outcome) = outcome {
             self.services.counters().refresh_ended(outcome);
@@ -111,7 +111,7 @@ impl Rotation {
     }
 
     /// How it ended, and as what that counts.
-    async fn refresh(&self) -> (Ended, Option<RefreshOutcome>) {
+    async fn refresh(&self, place: &Place) -> (Ended, Option<RefreshOutcome>) {
         let turn = match self.why {
             Why::Witness => None, // whoever called it may hold the turn
             _ => self.services.system.turn(self.id()).await,
@@ -120,9 +120,11 @@ impl Rotation {
         if let Some(wait) = self.wait_for_journal(needed_by) {
             return (self.retry_in(wait.min(LOOKS_AGAIN)), None);
         }
-        let Some(permit) = self.services.limiter.permit(self.why.urgency(), needed_by).await else {
+        let Some(permit) = self.services.limiter.permit(self.why.urgency(), needed_by, self.id()).await
+        else {
             return (Ended::Stopping, None);
         };
+        place.exchanges();
         let held = match claim::claim(self).await {
             Ok(held) => held,
             Err(ended) => return (ended, lost(ended)),

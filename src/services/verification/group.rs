@@ -48,3 +48,10 @@ pub(super) fn by_callback(
     }
     groups
 }
+
+/// The callback URL that is wanted for a connection, without its version; `None` while its owner is not known.
+#[must_use]
+pub fn callback_of(webhook: &WebhookSettings, cell: &Cell) -> Option<String> {
+    let owner = cell.read(|c| owner(webhook, c.user.as_deref(), c.organization.as_deref()))?;
+    Some(webhook.callback.fill(cell.id(), &owner).to_string())
+}

@@ -4,6 +4,7 @@
 
 mod forward;
 mod state;
+mod timeline;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,7 +24,7 @@ use crate::domain::ids::{ConnectionId, GrantId, InstanceId};
 use crate::domain::journal::Known;
 use crate::domain::rotation::{ClaimRequest, Claimed, Commit, Committed, Refuse, Release};
 use crate::domain::subscription::{Owner, Recorded};
-use crate::domain::timeline::Entry;
+use crate::domain::timeline::{Entry, Place, Told};
 use crate::ports::{Changes, Deleted, Forwarded, Gap, Lock, Me, Page, Store, StoreError};
 
 /// A [`Store`] that holds everything in memory.
@@ -321,15 +322,14 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    async fn timeline(&self, id: &ConnectionId, limit: usize) -> Result<Vec<Entry>, StoreError> {
+    async fn timeline(
+        &self,
+        id: &ConnectionId,
+        before: Option<Place>,
+        limit: usize,
+    ) -> Result<Told, StoreError> {
         let inner = self.available().await?;
-        let mut entries: Vec<_> =
-            inner.state.timeline.iter().filter(|e| e.connection == *id).cloned().collect();
-        // Latest first; of two at the same moment the one written later.
-        entries.reverse();
-        entries.sort_by_key(|entry| std::cmp::Reverse(entry.at));
-        entries.truncate(limit);
-        Ok(entries.into_iter().map(|entry| Entry { at: stored(entry.at), ..entry }).collect())
+        Ok(timeline::part(&inner.state.timeline, id, before, limit))
     }
 
     async fn forget_timeline(&self, before: DateTime<Utc>) -> Result<usize, StoreError> {

@@ -13,12 +13,19 @@ pub(crate) async fn record(db: &mut Conn, entries: Vec<EntryRow>) -> QueryResult
 }
 
 /// The latest of a connection, newest first; of two at the same moment the one written later.
-pub(crate) async fn latest(db: &mut Conn, id: String, limit: i64) -> QueryResult<Vec<EntryRow>> {
+pub(crate) async fn latest(
+    db: &mut Conn,
+    id: String,
+    before: Option<(i64, i64)>,
+    limit: i64,
+) -> QueryResult<Vec<(i64, EntryRow)>> {
+    let (at, number) = before.unwrap_or((i64::MAX, i64::MAX));
     t::timeline
         .filter(t::connection_id.eq(id))
+        .filter(t::at.lt(at).or(t::at.eq(at).and(t::id.lt(number))))
         .order((t::at.desc(), t::id.desc()))
         .limit(limit)
-        .select(EntryRow::as_select())
+        .select((t::id, EntryRow::as_select()))
         .load(db)
         .await
 }

@@ -1,10 +1,11 @@
-//! A connection as the outside sees it: the one place where it becomes JSON. Keys that do not apply are `null`.
+//! A connection.
 
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use super::shown;
 use crate::domain::facts::WebhookState;
 use crate::domain::grant::Connection;
 use crate::domain::scopes;
@@ -16,6 +17,8 @@ use crate::domain::token;
 pub struct Beside<'a> {
     /// `webhook.events`, where subscriptions are kept at all.
     pub wanted_events: Option<&'a BTreeSet<String>>,
+    /// `connect.scopes`.
+    pub wanted_scopes: &'a [String],
     /// Since the keeper's start; 0 where only the database is asked.
     pub restarts: u64,
     /// The callback URL in use with its version, where it is known.
@@ -86,21 +89,20 @@ impl<'a> ConnectionView<'a> {
             status: status.as_str(),
             reason,
             hint,
-            since,
+            since: shown(since),
             generation: connection.generation.0,
-            expires_at: connection.expires_at,
-            refresh_at: refreshed.map(|end| token::refresh_at(end, connection.lifetime, 0.0)),
+            expires_at: connection.expires_at.map(shown),
+            refresh_at: refreshed.map(|end| shown(token::refresh_at(end, connection.lifetime, 0.0))),
             calendly_user: connection.user.as_deref(),
             calendly_organization: connection.organization.as_deref(),
             scopes: scope.unwrap_or_default().split_whitespace().collect(),
-            missing_scopes: events
-                .map_or_else(Vec::new, |events| scopes::missing_for_webhooks(scope, events)),
+            missing_scopes: scopes::missing(scope, beside.wanted_scopes, events),
             restarts: beside.restarts,
             webhook: WebhookView {
                 state: state.as_str(),
                 uri: webhook.uri.as_deref(),
                 callback_url: beside.callback_url,
-                verified_at: webhook.verified_at,
+                verified_at: webhook.verified_at.map(shown),
                 reason: webhook.reason.as_deref(),
             },
         }

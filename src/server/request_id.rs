@@ -1,0 +1,41 @@
+//! Each request has an id: the caller's own where it sends one, in the answer, in problem details and in the log.
+
+use actix_web::Error;
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use log::debug;
+use uuid::Uuid;
+
+use super::problem::Problem;
+
+const HEADER: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Gives it, and puts it into the answer.
+pub(super) async fn give(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let id = of_caller(&request).unwrap_or_else(|| Uuid::new_v4().to_string());
+    let (method, path) = (request.method().clone(), request.match_pattern());
+    let mut response = next.call(request).await?.map_into_boxed_body();
+    let problem = response.response().error().and_then(|error| error.as_error::<Problem>()).cloned();
+    if let Some(problem) = problem {
+        let (request, _) = response.into_parts();
+        response = ServiceResponse::new(request, problem.response(Some(&id)));
+    }
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(HEADER, value);
+    }
+    let status = response.status().as_u16();
+    debug!(target: "server", method:% = method, path = path.as_deref().unwrap_or("-"), status, request_id = id; "answered");
+    Ok(response)
+}
+
+/// What the caller sends is taken where it can stand in a log.
+fn of_caller(request: &ServiceRequest) -> Option<String> {
+    let text = request.headers().get(HEADER)?.to_str().ok()?;
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    ((1..=64).contains(&text.len()) && text.chars().all(is_plain)).then(|| text.to_owned())
+}

@@ -1,0 +1,74 @@
+//! What can be asked for: one file a resource.
+
+mod access_token;
+mod connections;
+mod grants;
+mod health;
+mod timeline;
+mod verbs;
+
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpResponse, Resource};
+
+use super::problem::{METHOD_NOT_ALLOWED, NOT_FOUND, Problem};
+
+/// Which routes an address shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Face {
+    /// The application and the commands.
+    Private,
+    /// The internet.
+    Public,
+    /// Everybody, where there is one address only.
+    Both,
+}
+
+impl Face {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Private => "api",
+            Self::Public => "public",
+            Self::Both => "api+public",
+        }
+    }
+}
+
+/// All routes of a face.
+pub(super) fn configure(routes: &mut ServiceConfig, face: Face) {
+    routes.service(at("/healthz").route(web::get().to(health::live)));
+    routes.service(at("/readyz").route(web::get().to(health::ready)));
+    if face != Face::Public {
+        private(routes);
+    }
+    routes.default_service(web::to(nothing_here));
+}
+
+fn private(routes: &mut ServiceConfig) {
+    routes
+        .service(at("/v1/connections").route(web::get().to(connections::list)))
+        .service(
+            at("/v1/connections/{id}")
+                .route(web::get().to(connections::one))
+                .route(web::put().to(grants::put))
+                .route(web::delete().to(grants::delete)),
+        )
+        .service(at("/v1/connections/{id}/access-token").route(web::get().to(access_token::get)))
+        .service(at("/v1/connections/{id}/timeline").route(web::get().to(timeline::get)))
+        .service(at("/v1/connections/{id}/refresh").route(web::post().to(verbs::refresh)))
+        .service(at("/v1/connections/{id}/verify").route(web::post().to(verbs::verify)))
+        .service(at("/v1/connections/{id}/pause").route(web::post().to(verbs::pause)))
+        .service(at("/v1/connections/{id}/resume").route(web::post().to(verbs::resume)));
+}
+
+/// A path, with an answer of ours for methods that it does not know.
+fn at(path: &str) -> Resource {
+    web::resource(path).default_service(web::to(other_method))
+}
+
+async fn other_method() -> Result<HttpResponse, Problem> {
+    Err(Problem::new(METHOD_NOT_ALLOWED, "see /openapi.json for the methods of each path"))
+}
+
+async fn nothing_here() -> Result<HttpResponse, Problem> {
+    Err(Problem::new(NOT_FOUND, "see /openapi.json for the paths there are"))
+}

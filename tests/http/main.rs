@@ -1,0 +1,24 @@
+//! The HTTP API of a real keeper, over real sockets.
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    dead_code,
+    reason = "tests fail by panicking, and wait on real processes; what is shared is not all used here"
+)]
+#![cfg(feature = "simulator")]
+
+mod access_token;
+mod api;
+mod auth;
+mod connections;
+mod grants;
+#[path = "../binary/installation.rs"]
+mod installation;
+mod problems;
+#[path = "../binary/process.rs"]
+mod process;
+mod verbs;
+#[path = "../support/wait.rs"]
+mod wait;
