@@ -74,6 +74,54 @@ fn five_minutes_without_a_database_cost_nothing() {
 }
 
 #[test]
+/// The replay had written the pairs, and each was counted once more when its own commit got through: at the next start
+/// the database seemed to have gone back.
+#[test]
+fn an_outage_that_cost_nothing_is_not_taken_for_a_database_that_went_back() {
+    virtual_time(LIFETIME, async |mut world| {
+        with_a_pair_that_is_not_committed(&mut world, 1).await;
+        world.pass(60).await;
+        world.store.set_available(true);
+        world.pass(60).await;
+        for _ in 0..2 {
+            assert!(
+                !world.services.system.is(Fault::DatabaseWentBack) && !world.services.limiter.is_careful()
+            );
+            world.store.set_available(false);
+            world.pass(10).await;
+            world.store.set_available(true);
+            world.pass(10).await;
+        }
+        let mut next = world.stopped().await;
+        next.start();
+        next.pass(5).await;
+        assert!(!next.services.system.is(Fault::DatabaseWentBack) && !next.services.limiter.is_careful());
+    });
+}
+
+/// It is ahead of its row while it is on its way, and nothing went back.
+#[test]
+fn a_pair_that_neither_place_has_taken_yet_is_not_taken_for_a_database_that_went_back() {
+    virtual_time(LIFETIME, async |mut world| {
+        let grant = world.offer("anna", "anna", 10);
+        world.put(grant).await;
+        world.journal.set_full(true);
+        world.store.refuse_commits_of(anna());
+        world.start();
+        world.pass(30).await;
+        assert_eq!(world.cell("anna").read(|c| c.generation), Generation(2), "in memory alone");
+        world.store.set_available(false);
+        world.pass(10).await;
+        world.store.set_available(true);
+        world.pass(10).await;
+        assert_eq!(world.fault(), None);
+        world.store.accept_commits_of(&anna());
+        world.pass(10).await;
+        assert_eq!(row(&world).await.generation, Generation(2));
+        lives_on(&world).await;
+    });
+}
+
 fn a_keeper_that_stops_without_a_database_leaves_the_pair_to_the_next_start() {
     virtual_time(LIFETIME, async |mut world| {
         with_a_pair_that_is_not_committed(&mut world, 1).await;

@@ -86,7 +86,8 @@ impl Supervisor {
             let (cell, adopted) = registry.adopt(row, self.shared.services.adapters.jitter.draw());
             if let Some(found) = &mut self.found {
                 found.ids.insert(cell.id().clone());
-                if adopted == Adopted::WentBack {
+                // A pair on its way into the database is ahead of its row, and nothing went back.
+                if adopted == Adopted::WentBack && registry.in_flight.end_of(cell.id()).is_none() {
                     found.behind.insert(cell.id().clone(), cell.read(|c| c.generation));
                 }
             }

@@ -143,6 +143,7 @@ impl Rotation {
 
     async fn keep(&self, held: Held, commit: Commit, oddities: Vec<&'static str>) -> Ended {
         let services = &self.services;
+        let mark = services.journal.mark();
         let kept = commit::keep(self, &commit, held.head).await; // before anything about the answer is judged
         for oddity in oddities {
             services.timeline.note(self.id(), Kind::OddAnswer, oddity, json!({}));
@@ -153,7 +154,7 @@ impl Rotation {
             services.timeline.note(self.id(), Kind::OddAnswer, text, json!({ "owner": owner }));
         }
         match kept {
-            Kept::Committed => services.journal.committed(self.id()),
+            Kept::Committed => services.journal.committed(self.id(), mark),
             Kept::Journalled => {
                 services.journal.leave();
                 info!(target: &self.target(), generation = commit.generation.0;
