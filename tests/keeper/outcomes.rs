@@ -76,6 +76,27 @@ fn failures_that_leave_the_token_unconsumed_heal_by_themselves() {
     }
 }
 
+/// The second try came a minute later where Calendly had been out of reach before, too late for a server that repeats.
+#[test]
+fn the_second_try_after_a_first_doubt_comes_at_once_however_many_tries_never_arrived() {
+    virtual_time(7200, async |mut world| {
+        let grant = world.offer("anna", "anna", 10);
+        world.put(grant).await;
+        world.connect("ben").await; // to whom nothing happens: so it is no fault of all
+        world
+            .calendly
+            .book()
+            .troubles
+            .extend([Trouble::NotSent; 5].into_iter().chain([Trouble::FailsBefore]));
+        world.start();
+        world
+            .until("an answer that says nothing", 600, |world| world.services.counters().read().unknown == 1)
+            .await;
+        assert_eq!(world.calendly.book().tries, 6);
+        assert!(world.until("the next try", 60, |world| world.calendly.book().tries == 7).await <= 3);
+    });
+}
+
 /// A valid token was dropped because the refresh failed (comradex#56).
 #[test]
 fn the_living_token_is_served_while_refreshes_fail() {
@@ -265,6 +286,13 @@ fn tokens_of_another_user_are_kept_not_served_and_said() {
         world.start();
         world.pass(10).await;
         assert_eq!(world.cell("anna").read(|c| c.generation.0), 2, "kept");
+        assert!(world.cell("anna").living(world.now()).is_none(), "not served");
+        assert_eq!(world.cell("anna").status().reason.as_deref(), Some("different_user"));
+
+        // An answer that does not say whose they are makes them nobody else's.
+        world.calendly.book().says_no_owner = true;
+        world.pass(7200).await;
+        assert!(world.cell("anna").read(|c| c.generation.0) > 2);
         assert!(world.cell("anna").living(world.now()).is_none(), "not served");
         assert_eq!(world.cell("anna").status().reason.as_deref(), Some("different_user"));
     });

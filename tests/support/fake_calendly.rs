@@ -26,6 +26,8 @@ pub(crate) enum Trouble {
     NotSent,
     FailsBefore,
     FailsAfter,
+    /// A new access token, and the refresh token goes on.
+    SameRefreshToken,
     /// 200 with a page for people.
     Html,
     Redirected,
@@ -75,6 +77,8 @@ pub(crate) struct Book {
     pub(crate) refuse_subscriptions: bool,
     pub(crate) hidden_urls: BTreeSet<String>,
     pub(crate) reject_access_tokens: bool,
+    /// Answers of the token endpoint do not say whose the tokens are.
+    pub(crate) says_no_owner: bool,
 }
 
 impl FakeCalendly {
@@ -220,15 +224,23 @@ impl TokenEndpoint for FakeCalendly {
                 Some(Trouble::FailsBefore) => Outcome::Unknown(Doubt::Status(503)),
                 _ => match book.living.remove(token.expose()) {
                     Some(user) => {
-                        book.spent.insert(token.expose().into(), user.clone());
                         *book.rotations.entry(user.clone()).or_default() += 1;
                         let (access, refresh) = book.issue(&user, expires);
+                        let mut answer = answer(&user, &access, &refresh, self.lifetime);
+                        answer.owner = answer.owner.filter(|_| !book.says_no_owner);
+                        if let Some(Trouble::SameRefreshToken) = trouble {
+                            answer.refresh_token = None;
+                            book.living.remove(&refresh);
+                            book.living.insert(token.expose().into(), user);
+                        } else {
+                            book.spent.insert(token.expose().into(), user);
+                        }
                         match trouble {
                             Some(Trouble::FailsAfter) => {
                                 book.lost_answers += 1;
                                 Outcome::Unknown(Doubt::Lost)
                             }
-                            _ => success(&user, &access, &refresh, self.lifetime),
+                            _ => Outcome::Success(Box::new(answer)),
                         }
                     }
                     None => {
@@ -259,8 +271,8 @@ impl TokenEndpoint for FakeCalendly {
     }
 }
 
-fn success(user: &str, access: &str, refresh: &str, lifetime: i64) -> Outcome {
-    Outcome::Success(Box::new(TokenAnswer {
+fn answer(user: &str, access: &str, refresh: &str, lifetime: i64) -> TokenAnswer {
+    TokenAnswer {
         access_token: AccessToken::new(access),
         refresh_token: Some(RefreshToken::new(refresh)),
         lifetime: Lifetime::from_seconds(lifetime),
@@ -269,7 +281,7 @@ fn success(user: &str, access: &str, refresh: &str, lifetime: i64) -> Outcome {
         organization: Some(ORGANIZATION.into()),
         created_at: None,
         oddities: vec![],
-    }))
+    }
 }
 
 #[async_trait]

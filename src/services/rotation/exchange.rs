@@ -63,7 +63,9 @@ pub(super) async fn exchange(rotation: &Rotation, held: &Held) -> Answered {
             (Consumed::No, backoff, "no_connection".to_owned(), Some(Fault::CalendlyUnreachable))
         }
         Outcome::Unknown(doubt) => {
-            let delay = if attempts == 0 { SECOND_TRY } else { backoff };
+            // The first doubt about this token, however often nobody could be reached before.
+            let first = attempts == 0 || held.unknown_since.is_none();
+            let delay = if first { SECOND_TRY } else { backoff };
             (Consumed::Perhaps, delay, doubt.to_string(), Some(Fault::CalendlyFailing))
         }
     };
@@ -120,11 +122,12 @@ fn pair(
     answer: TokenAnswer,
     sent_at: DateTime<Utc>,
 ) -> (Commit, Vec<&'static str>) {
-    let known_user = rotation.cell.read(|c| c.user.clone());
+    let (known_user, known_owner) = rotation.cell.read(|c| (c.user.clone(), c.foreign_owner.clone()));
     let lifetime = answer.lifetime.unwrap_or(DEFAULT_LIFETIME);
     let foreign_owner = match (&known_user, &answer.owner) {
         (Some(known), Some(said)) if known.as_ref() != said => Some(said.as_str().into()),
-        _ => None,
+        (_, Some(_)) => None,
+        (_, None) => known_owner, // it is still whose it was
     };
     let commit = Commit {
         id: rotation.id().clone(),
