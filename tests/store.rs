@@ -95,6 +95,7 @@ suite! {
     rotation::a_commit_writes_the_whole_pair_and_ends_the_claim,
     rotation::a_commit_without_a_refresh_token_keeps_the_old_one,
     rotation::a_commit_needs_no_claim_and_may_be_generations_ahead,
+    rotation::a_pair_without_a_refresh_token_is_not_put_over_a_spent_one,
     rotation::a_commit_told_twice_is_kept_once,
     rotation::an_older_commit_changes_nothing_and_learns_what_is_stored,
     rotation::a_commit_of_a_replaced_grant_changes_nothing,

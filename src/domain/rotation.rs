@@ -47,7 +47,7 @@ pub struct Commit {
     pub generation: Generation,
     /// New.
     pub access_token: AccessToken,
-    /// New, or `None` where the old one stays.
+    /// New, or the one that was sent. `None`: the row's stays, which has to be of the pair before.
     pub refresh_token: Option<RefreshToken>,
     /// When the access token ends.
     pub expires_at: DateTime<Utc>,
@@ -63,6 +63,17 @@ pub struct Commit {
     pub foreign_owner: Option<Box<str>>,
     /// No refresh before, where the answer's expiry was odd.
     pub not_before: Option<DateTime<Utc>>,
+}
+
+impl Commit {
+    /// The generation that a row must have come to for the pair to be whole there.
+    #[must_use]
+    pub fn row_at_least(&self) -> Generation {
+        match self.refresh_token {
+            Some(_) => Generation(0),
+            None => Generation(self.generation.0.saturating_sub(1)),
+        }
+    }
 }
 
 /// What came of a commit.

@@ -36,7 +36,11 @@ impl Offer {
         let known = clean::known(known);
         let (mut grant, mut commit) = (None, None);
         if let Some(grant_known) = &known.grant {
-            commit = grant_known.pair(id).map(|pair| vault.commit(&pair)).transpose()?;
+            commit = grant_known.pair(id).map(|pair| vault.commit(&pair)).transpose()?.map(|mut row| {
+                // Several answers in a row may have brought none.
+                row.at_least = row.at_least.min(grant_known.token_since.0);
+                row
+            });
             grant = grant_known.whole(id).map(|grant| vault.grant(&grant)).transpose()?.map(|mut row| {
                 let head = &grant_known.head;
                 row.granted_generation = head.granted_generation.0;

@@ -171,6 +171,8 @@ pub(super) struct CommitRow {
     pub(super) access_token: Vec<u8>,
     /// Sealed, with its fingerprint; `None` where the old one stays.
     pub(super) refresh_token: Option<(Vec<u8>, Vec<u8>)>,
+    /// The row must have come so far: an older one's refresh token is not the one that stays.
+    pub(super) at_least: i64,
     pub(super) expires_at: i64,
     pub(super) lifetime: i64,
     pub(super) scope: Option<String>,

@@ -91,6 +91,7 @@ impl Vault {
                         .map(|sealed| (sealed, self.fingerprint(token)))
                 })
                 .transpose()?,
+            at_least: commit.row_at_least().0,
             expires_at: micros(commit.expires_at),
             lifetime: commit.lifetime.seconds(),
             scope: owned(&commit.scope),

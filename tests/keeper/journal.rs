@@ -10,6 +10,7 @@ use calendly_keeper::services::grants;
 use calendly_keeper::services::system_fault::Kind as Fault;
 use calendly_keeper::store::MemorySnapshot;
 
+use crate::support::fake_calendly::Trouble;
 use crate::support::world::{World, virtual_time};
 
 const LIFETIME: i64 = 7200;
@@ -73,7 +74,6 @@ fn five_minutes_without_a_database_cost_nothing() {
     });
 }
 
-#[test]
 /// The replay had written the pairs, and each was counted once more when its own commit got through: at the next start
 /// the database seemed to have gone back.
 #[test]
@@ -122,6 +122,7 @@ fn a_pair_that_neither_place_has_taken_yet_is_not_taken_for_a_database_that_went
     });
 }
 
+#[test]
 fn a_keeper_that_stops_without_a_database_leaves_the_pair_to_the_next_start() {
     virtual_time(LIFETIME, async |mut world| {
         with_a_pair_that_is_not_committed(&mut world, 1).await;
@@ -262,6 +263,46 @@ fn a_pair_whose_grant_the_database_lost_is_written_with_its_grant_and_not_revoke
         world.pass(10).await;
         assert_eq!((row(&world).await.grant_id, world.status("anna")), (grant.grant_id, Status::Active));
         assert!(world.calendly.book().revoked.is_empty());
+        lives_on(&world).await;
+    });
+}
+
+/// Anna was refreshed once since, and is being refreshed now; the answer has no new refresh token.
+async fn with_an_answer_that_has_no_refresh_token(world: &mut World) -> MemorySnapshot {
+    world.connect("anna").await;
+    world.start();
+    world.pass(1).await;
+    let before = world.store.snapshot();
+    world.pass(LIFETIME as u64).await;
+    assert_eq!(row(world).await.generation, Generation(2));
+    world.calendly.book().troubles.push_back(Trouble::SameRefreshToken);
+    world.calendly.hold_answers();
+    world.until("the next refresh", LIFETIME as u64, |world| world.calendly.book().token_requests == 2).await;
+    before
+}
+
+/// It was put over the spent refresh token of a row that had gone back, and the row looked well with it.
+#[test]
+fn a_pair_without_a_new_refresh_token_is_kept_with_the_one_that_was_sent() {
+    virtual_time(LIFETIME, async |mut world| {
+        let before = with_an_answer_that_has_no_refresh_token(&mut world).await;
+        world.store.restore(&before); // unnoticed: the commit comes before any replay
+        world.calendly.release_answers();
+        world.pass(5).await;
+        assert_eq!(row(&world).await.generation, Generation(3));
+        lives_on(&world).await;
+    });
+}
+
+#[test]
+fn the_journal_has_a_pair_without_a_new_refresh_token_with_the_one_that_was_sent() {
+    virtual_time(LIFETIME, async |mut world| {
+        let before = with_an_answer_that_has_no_refresh_token(&mut world).await;
+        world.journal.forget(); // what had brought that token is longer ago than records are kept
+        world.calendly.release_answers();
+        world.pass(5).await;
+        fail_over(&world, &before).await;
+        assert_eq!(row(&world).await.generation, Generation(3));
         lives_on(&world).await;
     });
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use calendly_keeper::domain::facts::{GrantFact, Refusal};
 use calendly_keeper::domain::grant::{Connection, Put};
 use calendly_keeper::domain::ids::{ClaimId, Generation, GrantId};
-use calendly_keeper::domain::rotation::{Committed, Refuse, Release};
+use calendly_keeper::domain::rotation::{Commit, Committed, Refuse, Release};
 use calendly_keeper::ports::StoreError;
 use futures_util::future::join_all;
 use uuid::Uuid;
@@ -166,6 +166,23 @@ pub(crate) async fn a_commit_needs_no_claim_and_may_be_generations_ahead(f: Fixt
     commit.generation = Generation(5);
     assert!(matches!(f.store.commit(commit).await.unwrap(), Committed::Kept));
     assert_eq!(generation(&read(&*f.store, &anna.id).await), 5);
+}
+
+/// The row went back two generations: its refresh token is spent, and the row would look healthy with it.
+pub(crate) async fn a_pair_without_a_refresh_token_is_not_put_over_a_spent_one(f: Fixture) {
+    let anna = given(&*f.store, grant("anna", "r1")).await;
+    let third = Commit { generation: Generation(3), refresh_token: None, ..pair(&anna, "x") };
+    let current = superseded_by(f.store.commit(third.clone()).await.unwrap()).unwrap();
+    assert_eq!((generation(&current), access_token(&current)), (1, Some("access-of-r1")));
+
+    f.store.commit(pair(&anna, "r2")).await.unwrap();
+    assert!(
+        matches!(f.store.commit(third).await.unwrap(), Committed::Kept),
+        "now the row has the one that stays"
+    );
+    let now = read(&*f.store, &anna.id).await;
+    let (_, claimed) = claim(&*f.store, &now, None).await.unwrap();
+    assert_eq!((claimed.refresh_token.expose(), generation(&now)), ("r2", 3));
 }
 
 pub(crate) async fn a_commit_told_twice_is_kept_once(f: Fixture) {

@@ -134,7 +134,9 @@ fn pair(
         grant_id: held.grant_id,
         generation: held.generation.next(),
         access_token: answer.access_token,
-        refresh_token: answer.refresh_token,
+        // Where the answer has none the one that was sent lives on (RFC 6749 section 6). The pair has it all the same:
+        // the row may have gone back to one that is spent.
+        refresh_token: answer.refresh_token.or_else(|| Some(held.refresh_token.clone())),
         expires_at: sent_at + lifetime.delta(),
         lifetime,
         scope: answer.scope.map(Into::into),

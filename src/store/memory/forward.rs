@@ -22,7 +22,8 @@ impl State {
             (Tokens::Grant, Some(grant)) => self.give_back(id, grant),
             (Tokens::Pair, Some(grant)) => {
                 if let Some(pair) = grant.pair(id) {
-                    self.commit(pair);
+                    let at_least = pair.row_at_least().min(grant.token_since);
+                    self.commit_from(pair, at_least);
                 }
             }
             _ => {}

@@ -178,10 +178,17 @@ impl State {
         };
         let new = commit.refresh_token.as_ref().map(fingerprint);
         let connection = &mut row.connection;
-        if connection.grant_id != commit.grant_id || connection.generation >= commit.generation {
+        let is_before = (at_least..commit.generation).contains(&connection.generation);
+        if connection.grant_id != commit.grant_id || !is_before {
             let same_access = connection.access_token.as_ref().map(AccessToken::expose)
                 == Some(commit.access_token.expose());
             let ours = match new {
+        let at_least = commit.row_at_least();
+        self.commit_from(commit, at_least)
+    }
+
+    /// Where the row has come so far; see [`Commit::row_at_least`].
+    pub(super) fn commit_from(&mut self, commit: Commit, at_least: Generation) -> Committed {
                 Some(new) => new == row.fingerprint,
                 None => connection.generation == commit.generation && same_access,
             };

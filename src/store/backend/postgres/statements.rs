@@ -51,9 +51,9 @@ RETURNING c.id, c.refresh_token, c.client_id, c.unknown_since";
 
 const COMMIT: &str = "\
 WITH v AS (
-    SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+    SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
         AS v(id, grant_id, generation, access_token, refresh_token, fingerprint, expires_at, lifetime,
-            scope, calendly_user, calendly_organization, foreign_owner, not_before)
+            scope, calendly_user, calendly_organization, foreign_owner, not_before, at_least)
 ), locked AS (
     SELECT v.* FROM v JOIN connections AS l USING (id) ORDER BY id FOR UPDATE OF l
 ), kept AS (
@@ -72,7 +72,8 @@ WITH v AS (
         claim_id = NULL, claim_holder = NULL, claim_at = NULL,
         unknown_since = NULL, attempts = 0, next_attempt_at = v.not_before
     FROM locked AS v
-    WHERE c.id = v.id AND c.grant_id = v.grant_id AND c.generation < v.generation AND c.deleted_at IS NULL
+    WHERE c.id = v.id AND c.grant_id = v.grant_id AND c.generation < v.generation AND c.generation >= v.at_least
+        AND c.deleted_at IS NULL
     RETURNING c.id, v.fingerprint
 ), remembered AS (
     -- A token known elsewhere is kept all the same: losing it would lose the grant.
@@ -147,7 +148,8 @@ pub(crate) async fn commit(db: &mut Conn, rows: &[&CommitRow]) -> QueryResult<Do
         .bind::<Array<Nullable<Text>>, _>(column(rows, |row| &row.calendly_user))
         .bind::<Array<Nullable<Text>>, _>(column(rows, |row| &row.calendly_organization))
         .bind::<Array<Nullable<Text>>, _>(column(rows, |row| &row.foreign_owner))
-        .bind::<Array<Nullable<BigInt>>, _>(column(rows, |row| &row.not_before));
+        .bind::<Array<Nullable<BigInt>>, _>(column(rows, |row| &row.not_before))
+        .bind::<Array<BigInt>, _>(column(rows, |row| &row.at_least));
     let kept: Vec<KeptById> = Keep(commit).load(db).await?;
     Ok(kept.into_iter().map(|row| (row.id, Done::Changed)).collect())
 }

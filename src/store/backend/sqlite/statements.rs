@@ -49,7 +49,7 @@ impl Fixed for Commit {
             refused_reason = NULL, refused_since = NULL,
             claim_id = NULL, claim_holder = NULL, claim_at = NULL,
             unknown_since = NULL, attempts = 0, next_attempt_at = ?
-        WHERE id = ? AND grant_id = ? AND generation < ? AND deleted_at IS NULL";
+        WHERE id = ? AND grant_id = ? AND generation < ? AND generation >= ? AND deleted_at IS NULL";
 }
 
 /// A token known elsewhere is kept all the same: losing it would lose the grant.
@@ -100,6 +100,7 @@ pub(super) fn commit(db: &mut SqliteConnection, row: &CommitRow) -> QueryResult<
         Value::text(&row.id),
         Value::text(&row.grant_id),
         Value::number(row.generation),
+        Value::number(row.at_least),
     ];
     let kept = run::<Commit, _>(db, values)?;
     if kept > 0 && fingerprint.is_some() {
