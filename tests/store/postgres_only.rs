@@ -57,6 +57,54 @@ on_postgres! {
         assert_eq!(f.store.keep_lock().await.unwrap(), NOW, "the last one that worked knows its own claims");
     }
 
+    after_a_failover_nobody_is_exempt_though_the_server_began_no_new_life
+    async |f: Fixture| {
+        let (second, _data_dir) = f.open_elsewhere(true).await;
+        assert_eq!(f.store.keep_lock().await.unwrap(), NOW);
+        f.store.unlock(true).await.unwrap();
+        assert_eq!(psql(&f.url, "SELECT server_timeline FROM calendly_keeper.instances"),
+            psql(&f.url, "SELECT timeline_id FROM pg_control_checkpoint()"));
+        f.sql("UPDATE instances SET server_timeline = server_timeline + 1"); // as if it had been another then
+        assert!(exchange_in(&*second).await > Duration::from_secs(80));
+    }
+
+    who_may_not_ask_for_the_timeline_goes_by_the_start_of_the_server
+    async |f: Fixture| {
+        f.sql("REVOKE EXECUTE ON FUNCTION pg_walfile_name(pg_lsn) FROM PUBLIC; CREATE ROLE plain LOGIN;
+            GRANT ALL ON SCHEMA calendly_keeper TO plain; GRANT ALL ON ALL TABLES IN SCHEMA calendly_keeper TO plain");
+        let f = Fixture { url: f.url.replace("keeper@", "plain@"), ..f };
+        let (first, _first_dir) = f.open_elsewhere(true).await;
+        let (second, _second_dir) = f.open_elsewhere(true).await;
+        assert_eq!(first.keep_lock().await.unwrap(), NOW);
+        assert_eq!(psql(&f.url, "SELECT server_timeline IS NULL FROM calendly_keeper.instances"), "t");
+        first.unlock(true).await.unwrap();
+        assert_eq!(second.keep_lock().await.unwrap(), NOW);
+    }
+
+    of_two_that_worked_the_later_one_is_the_last_though_the_clock_was_set_back
+    async |f: Fixture| {
+        assert_eq!(f.store.keep_lock().await.unwrap(), NOW);
+        f.store.unlock(true).await.unwrap();
+        f.sql("UPDATE instances SET hold_completed_at = hold_completed_at + 3600000000");
+        let (second, _data_dir) = f.open_elsewhere(true).await;
+        assert_eq!(second.keep_lock().await.unwrap(), NOW);
+        second.unlock(false).await.unwrap();
+        assert!(exchange_in(&*f.store).await > Duration::from_secs(80), "the other one worked in between");
+    }
+
+    on_a_server_that_takes_no_writes_nobody_has_the_lock_and_no_hold_goes_by
+    async |f: Fixture| {
+        let name = f.url.rsplit('/').next().unwrap();
+        assert_eq!(f.store.keep_lock().await.unwrap(), NOW);
+        f.store.unlock(false).await.unwrap();
+        let (second, _data_dir) = f.open_elsewhere(true).await;
+        psql(&f.url, &format!("ALTER DATABASE {name} SET default_transaction_read_only = on"));
+        let refused = second.keep_lock().await.unwrap_err();
+        assert!(matches!(refused, StoreError::Unwritable(_)), "{refused}");
+        psql(&Postgres::shared().url(), &format!("ALTER DATABASE {name} RESET default_transaction_read_only"));
+        assert!(exchange_in(&*second).await > Duration::from_secs(88), "it counts from now on");
+    }
+
     a_hold_that_was_completed_makes_its_keeper_the_last_that_worked
     async |f: Fixture| {
         let (second, _data_dir) = f.open_elsewhere(true).await;

@@ -95,6 +95,7 @@ CREATE TABLE instances (
     hold_completed_at BIGINT NOT NULL,
     clean BOOLEAN NOT NULL, -- stopped with nothing in flight and nothing uncommitted
     server_started_at BIGINT NOT NULL,
+    server_timeline BIGINT, -- NULL where it may not be asked
     -- Its journal may hold pairs that are not in here: what it has claimed waits for it, nearly as long as the old token lives.
     journal_open BOOLEAN NOT NULL
 );

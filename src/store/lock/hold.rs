@@ -12,15 +12,31 @@ pub(super) struct LastWorker {
     pub(super) instance: String,
     /// It stopped with nothing in flight and nothing uncommitted.
     pub(super) clean: bool,
-    /// When the database server had been started, in microseconds.
-    pub(super) server_started: i64,
+    /// The database server as it was then.
+    pub(super) server: ServerLife,
+}
+
+/// One life of one database server: whatever was acknowledged in it is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ServerLife {
+    /// When it began, in microseconds.
+    pub(super) started: i64,
+    /// Counted up by each failover and restore; `None` where we may not ask for it.
+    pub(super) timeline: Option<i64>,
+}
+
+impl ServerLife {
+    fn goes_on_in(self, now: Self) -> bool {
+        let timelines = self.timeline.zip(now.timeline);
+        self.started == now.started && timelines.is_none_or(|(then, now)| then == now)
+    }
 }
 
 /// Whether whoever gets the lock may exchange at once. After the server started anew, or another one took its place,
 /// nobody may: claims that were acknowledged may have gone.
-pub(super) fn exempt(last: Option<&LastWorker>, instance: &str, server_started: i64) -> bool {
+pub(super) fn exempt(last: Option<&LastWorker>, instance: &str, server: ServerLife) -> bool {
     let Some(last) = last else { return true };
-    last.server_started == server_started && (last.clean || last.instance == instance)
+    last.server.goes_on_in(server) && (last.clean || last.instance == instance)
 }
 
 /// Time left of a hold; times by the database's clock, in microseconds.
@@ -32,19 +48,27 @@ pub(super) fn left(since: i64, now: i64) -> Duration {
 mod tests {
     use super::*;
 
+    const SERVER: ServerLife = ServerLife { started: 7, timeline: Some(1) };
+
     #[test]
     fn the_first_the_same_and_the_successor_of_a_clean_stop_are_exempt() {
-        let last = |instance: &str, clean| LastWorker { instance: instance.into(), clean, server_started: 7 };
-        assert!(exempt(None, "a", 7));
-        assert!(exempt(Some(&last("a", false)), "a", 7));
-        assert!(exempt(Some(&last("b", true)), "a", 7));
-        assert!(!exempt(Some(&last("b", false)), "a", 7));
+        let last = |instance: &str, clean| LastWorker { instance: instance.into(), clean, server: SERVER };
+        assert!(exempt(None, "a", SERVER));
+        assert!(exempt(Some(&last("a", false)), "a", SERVER));
+        assert!(exempt(Some(&last("b", true)), "a", SERVER));
+        assert!(!exempt(Some(&last("b", false)), "a", SERVER));
     }
 
     #[test]
-    fn nobody_is_exempt_after_the_server_started_anew() {
-        let last = LastWorker { instance: "a".into(), clean: true, server_started: 7 };
-        assert!(!exempt(Some(&last), "a", 8));
+    fn nobody_is_exempt_after_the_server_started_anew_or_changed() {
+        let last = |server| LastWorker { instance: "a".into(), clean: true, server };
+        let may = |then: ServerLife, now| exempt(Some(&last(then)), "a", now);
+        assert!(!may(SERVER, ServerLife { started: 8, ..SERVER }));
+        assert!(!may(SERVER, ServerLife { timeline: Some(2), ..SERVER }));
+        // Where it may not be asked for, the start alone tells.
+        let silent = ServerLife { timeline: None, ..SERVER };
+        assert!(may(SERVER, silent) && may(silent, SERVER) && may(silent, silent));
+        assert!(!may(silent, ServerLife { started: 8, ..silent }));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
 
-use super::hold::{self, LastWorker};
+use super::hold::{self, LastWorker, ServerLife};
 use crate::domain::ids::InstanceId;
 use crate::ports::{Lock, StoreError};
 use crate::store::migrations;
@@ -37,6 +37,8 @@ struct Held {
     /// The hold is over, or was not needed, and the database knows that we work.
     completed: bool,
     exempt: bool,
+    /// A session lives in one server's life.
+    server: ServerLife,
 }
 
 /// What one question to the session tells.
@@ -86,13 +88,20 @@ impl DatabaseLock {
         let held = match self.held() {
             Some(held) => held,
             None => {
+                // On a server that follows another one a lock would be had while the other one's holder works.
+                if one(client, "SHOW transaction_read_only").await?.as_ref().and_then(|row| row.get(0))
+                    == Some("on")
+                {
+                    let why = "the keeper lock: the server takes read-only transactions alone";
+                    return Err(StoreError::Unwritable(why.into()));
+                }
                 if let Some(theirs) = self.try_lock(client).await? {
                     return Ok(theirs);
                 }
                 let seen = see(client).await?;
-                let exempt =
-                    hold::exempt(last_worker(client).await?.as_ref(), &self.instance, seen.server_started);
-                Held { session: seen.session, since: seen.now, completed: false, exempt }
+                let server = ServerLife { started: seen.server_started, timeline: timeline(client).await? };
+                let exempt = hold::exempt(last_worker(client).await?.as_ref(), &self.instance, server);
+                Held { session: seen.session, since: seen.now, completed: false, exempt, server }
             }
         };
         let seen = see(client).await?;
@@ -107,7 +116,7 @@ impl DatabaseLock {
         let left = if held.exempt { Duration::ZERO } else { hold::left(held.since, seen.now) };
         let completed = left.is_zero();
         if completed {
-            self.note_work(client, &seen, held.completed).await?;
+            self.note_work(client, &held).await?;
         }
         self.set_held(Some(Held { completed, exempt: held.exempt || completed, ..held }));
         Ok(Lock::Ours { exchange_in: left })
@@ -174,9 +183,10 @@ impl DatabaseLock {
         Ok(Some(Lock::Theirs { holder: format!("{name} from {from} since {since}") }))
     }
 
-    /// Says that this instance was the last to complete a hold, then now and again that it works.
-    async fn note_work(&self, client: &Client, seen: &Seen, noted: bool) -> Result<(), StoreError> {
-        let sql = if noted {
+    /// Says that this instance was the last to complete a hold, whatever has become of the clock, then now and again
+    /// that it works.
+    async fn note_work(&self, client: &Client, held: &Held) -> Result<(), StoreError> {
+        let sql = if held.completed {
             format!(
                 "UPDATE calendly_keeper.instances SET last_worked_at = {NOW}, journal_open = true WHERE id = '{}'",
                 self.instance
@@ -184,12 +194,16 @@ impl DatabaseLock {
         } else {
             format!(
                 "INSERT INTO calendly_keeper.instances
-                     (id, last_worked_at, hold_completed_at, clean, server_started_at, journal_open)
-                 VALUES ('{}', {NOW}, {NOW}, false, {}, true)
+                     (id, last_worked_at, hold_completed_at, clean, server_started_at, server_timeline, journal_open)
+                 SELECT '{}', {NOW}, greatest({NOW}, max(hold_completed_at) + 1), false, {}, {}, true
+                     FROM calendly_keeper.instances
                  ON CONFLICT (id) DO UPDATE SET last_worked_at = excluded.last_worked_at,
                      hold_completed_at = excluded.hold_completed_at, clean = false,
-                     server_started_at = excluded.server_started_at, journal_open = true",
-                self.instance, seen.server_started
+                     server_started_at = excluded.server_started_at,
+                     server_timeline = excluded.server_timeline, journal_open = true",
+                self.instance,
+                held.server.started,
+                held.server.timeline.map_or("NULL".into(), |timeline| timeline.to_string())
             )
         };
         client.simple_query(&sql).await.map(drop).map_err(lost)
@@ -237,23 +251,42 @@ async fn see(client: &Client) -> Result<Seen, StoreError> {
     Ok(Seen { now: number(0)?, session, server_started: number(3)?, holds: row.get(4) == Some("t") })
 }
 
+/// Which of its histories the server is in: a promoted stand-by, or a restored backup, begins another.
+async fn timeline(client: &Client) -> Result<Option<i64>, StoreError> {
+    // Not pg_control_checkpoint(): that tells of the last checkpoint, which may be older than a promotion.
+    let sql = "SELECT ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::bigint";
+    match client.simple_query(sql).await {
+        Ok(messages) => Ok(first(messages).and_then(|row| row.get(0)?.parse().ok())),
+        // Not everybody may ask, and not every server knows.
+        Err(error) if error.as_db_error().is_some() => {
+            log::debug!(target: "supervisor", error:% = server::told(&error); "the server does not tell its timeline");
+            Ok(None)
+        }
+        Err(error) => Err(lost(error)),
+    }
+}
+
 async fn last_worker(client: &Client) -> Result<Option<LastWorker>, StoreError> {
-    let sql = "SELECT id, clean, server_started_at FROM calendly_keeper.instances
+    let sql = "SELECT id, clean, server_started_at, server_timeline FROM calendly_keeper.instances
         ORDER BY hold_completed_at DESC LIMIT 1";
     let row = one(client, sql).await?;
+    let number = |row: &SimpleQueryRow, at| row.get(at).and_then(|text: &str| text.parse().ok());
     Ok(row.map(|row| LastWorker {
         instance: row.get(0).unwrap_or_default().into(),
         clean: row.get(1) == Some("t"),
-        server_started: row.get(2).and_then(|text| text.parse().ok()).unwrap_or_default(),
+        server: ServerLife { started: number(&row, 2).unwrap_or_default(), timeline: number(&row, 3) },
     }))
 }
 
 async fn one(client: &Client, sql: &str) -> Result<Option<SimpleQueryRow>, StoreError> {
-    let messages = client.simple_query(sql).await.map_err(lost)?;
-    Ok(messages.into_iter().find_map(|message| match message {
+    client.simple_query(sql).await.map(first).map_err(lost)
+}
+
+fn first(messages: Vec<SimpleQueryMessage>) -> Option<SimpleQueryRow> {
+    messages.into_iter().find_map(|message| match message {
         SimpleQueryMessage::Row(row) => Some(row),
         _ => None,
-    }))
+    })
 }
 
 fn lost(error: tokio_postgres::Error) -> StoreError {
