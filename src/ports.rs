@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::facts::{Quarantined, WebhookFact};
 use crate::domain::grant::{Connection, NewGrant, Put};
-use crate::domain::ids::{ConnectionId, GrantId};
+use crate::domain::ids::{ConnectionId, Generation, GrantId};
 use crate::domain::journal::{Known, Tokens};
 use crate::domain::outcome::Outcome;
 use crate::domain::rotation::{ClaimRequest, Claimed, Commit, Committed, Refuse, Release};
@@ -165,6 +165,8 @@ pub struct Deleted {
     pub grant_id: GrantId,
     /// When that had been given.
     pub granted_at: DateTime<Utc>,
+    /// How far it had come.
+    pub generation: Generation,
     /// The change marker that it got.
     pub marker: i64,
 }

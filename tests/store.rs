@@ -121,6 +121,7 @@ suite! {
     forward_ends::a_grant_given_after_a_deletion_comes_back,
     forward_ends::a_deletion_that_was_taken_back_is_done_again,
     forward_ends::a_deletion_done_again_on_an_older_grant_keeps_the_deleted_one_out,
+    forward_ends::a_deletion_of_a_row_that_is_missing_leaves_a_tombstone,
     forward_ends::a_pause_that_was_taken_back_is_set_again_and_so_is_its_end,
     forward_ends::a_pause_that_the_row_has_seen_is_not_set_again,
     forward_ends::a_row_given_back_is_paused_as_it_was,

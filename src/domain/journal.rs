@@ -41,6 +41,8 @@ pub enum Record {
         grant_id: GrantId,
         /// When that had been given.
         granted_at: DateTime<Utc>,
+        /// How far it had come.
+        generation: Generation,
         /// When.
         at: DateTime<Utc>,
         /// The change marker that it got.
@@ -131,6 +133,8 @@ pub struct Deletion {
     pub grant_id: GrantId,
     /// When the deleted grant had been given.
     pub granted_at: DateTime<Utc>,
+    /// How far it had come.
+    pub generation: Generation,
     /// When.
     pub at: DateTime<Utc>,
     /// Its change marker.
@@ -153,10 +157,10 @@ impl Journalled {
                 let known = self.0.entry(grant.id.clone()).or_default();
                 known.add_grant(KnownGrant::from_grant(*grant, head));
             }
-            Record::Deleted { id, grant_id, granted_at, at, marker } => {
+            Record::Deleted { id, grant_id, granted_at, generation, at, marker } => {
                 let known = self.0.entry(id).or_default();
                 if known.deleted.is_none_or(|before| before.marker < marker) {
-                    known.deleted = Some(Deletion { grant_id, granted_at, at, marker });
+                    known.deleted = Some(Deletion { grant_id, granted_at, generation, at, marker });
                 }
             }
             Record::Paused { id, since, marker } => {

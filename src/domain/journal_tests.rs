@@ -43,6 +43,7 @@ fn deleted(granted_at: i64, marker: i64) -> Record {
         id: "a".parse().unwrap(),
         grant_id: grant_id(1),
         granted_at: at(granted_at),
+        generation: Generation(4),
         at: at(50),
         marker,
     }
@@ -109,7 +110,9 @@ fn deleted_stays_deleted_and_a_later_grant_lives() {
     let gone = known([pair(1, 0, 6, Some("r6")), deleted(0, 9)]);
     assert_eq!(gone.forward(Some(&row(1, 0, 5))), Forward { delete: true, ..Forward::default() });
     assert_eq!(gone.forward(Some(&Stored { deleted: true, ..row(1, 0, 6) })), Forward::default());
-    assert_eq!(gone.forward(None), Forward::default());
+    assert_eq!(gone.forward(None), Forward { delete: true, ..Forward::default() }, "a tombstone is lacking");
+    assert_eq!(gone.deleted_generation(), Generation(6), "its last pair came later");
+    assert_eq!(known([deleted(0, 9)]).deleted_generation(), Generation(4));
     assert!(!gone.forward(Some(&row(2, 60, 7))).delete, "given anew since");
 
     let anew = known([deleted(0, 9), pair(2, 60, 8, Some("r8"))]);

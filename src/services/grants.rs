@@ -64,6 +64,7 @@ pub async fn delete(services: &Services, id: &ConnectionId, by: Option<&str>) ->
         id: id.clone(),
         grant_id: deleted.grant_id,
         granted_at: deleted.granted_at,
+        generation: deleted.generation,
         at,
         marker: deleted.marker,
     };

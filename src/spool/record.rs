@@ -43,6 +43,8 @@ enum Text<'a> {
         id: ConnectionId,
         grant_id: GrantId,
         granted_at: DateTime<Utc>,
+        #[serde(default)]
+        generation: Generation,
         at: DateTime<Utc>,
         marker: i64,
     },
@@ -114,10 +116,11 @@ impl<'a> From<&'a Record> for Text<'a> {
                 },
                 head: head.into(),
             },
-            Record::Deleted { id, grant_id, granted_at, at, marker } => Self::Deleted {
+            Record::Deleted { id, grant_id, granted_at, generation, at, marker } => Self::Deleted {
                 id: id.clone(),
                 grant_id: *grant_id,
                 granted_at: *granted_at,
+                generation: *generation,
                 at: *at,
                 marker: *marker,
             },
@@ -165,8 +168,8 @@ impl From<Text<'_>> for Record {
                 };
                 Self::Granted { grant: Box::new(grant), head: head.into() }
             }
-            Text::Deleted { id, grant_id, granted_at, at, marker } => {
-                Self::Deleted { id, grant_id, granted_at, at, marker }
+            Text::Deleted { id, grant_id, granted_at, generation, at, marker } => {
+                Self::Deleted { id, grant_id, granted_at, generation, at, marker }
             }
             Text::Paused { id, since, marker } => Self::Paused { id, since, marker },
         }

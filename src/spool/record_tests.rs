@@ -100,6 +100,7 @@ fn deleted() -> impl Strategy<Value = Record> {
         id,
         grant_id: head.grant_id,
         granted_at: head.granted_at,
+        generation: head.granted_generation,
         at,
         marker,
     })

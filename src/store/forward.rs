@@ -4,10 +4,12 @@ use chrono::{DateTime, Utc};
 
 use super::clean;
 use super::row::{CommitRow, FingerprintRow, GrantRow, StoredRow};
-use super::time::time;
+use super::time::{micros, time};
 use super::vault::Vault;
+use crate::domain::facts::WebhookState;
 use crate::domain::ids::{ConnectionId, Generation};
-use crate::domain::journal::{Forward, Known, KnownGrant, Stored, Tokens};
+use crate::domain::journal::{Deletion, Forward, Known, KnownGrant, Stored, Tokens};
+use crate::domain::token::DEFAULT_LIFETIME;
 use crate::ports::{Forwarded, StoreError};
 
 /// One connection's known state and the rows that it would make.
@@ -53,6 +55,34 @@ impl Offer {
             });
         }
         Ok(Self { id: id.as_str().into(), known, grant, commit })
+    }
+
+    /// The row of a deletion that the database knows nothing of, before it is erased; with the fingerprint of its last
+    /// refresh token, where that is known.
+    pub(super) fn tombstone(&self, deletion: Deletion) -> (GrantRow, Option<FingerprintRow>) {
+        let print = self.known.deleted_grant().and(self.grant.as_ref()).map(|(_, print)| print.clone());
+        let generation = self.known.deleted_generation().0;
+        let row = GrantRow {
+            id: self.id.clone(),
+            grant_id: deletion.grant_id.to_string(),
+            generation,
+            granted_generation: generation,
+            granted_at: micros(deletion.granted_at),
+            client_id: None,
+            access_token: None,
+            refresh_token: None,
+            // No token has none.
+            refresh_fingerprint: print.as_ref().map_or_else(Vec::new, |print| print.fingerprint.clone()),
+            expires_at: None,
+            lifetime: DEFAULT_LIFETIME.seconds(),
+            scope: None,
+            calendly_user: None,
+            calendly_organization: None,
+            webhook_state: WebhookState::Unknown.as_str(),
+            webhook_since: micros(deletion.at),
+            changed: 0,
+        };
+        (row, print)
     }
 
     pub(super) fn fingerprint(&self) -> Option<&Vec<u8>> {

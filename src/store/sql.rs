@@ -21,7 +21,7 @@ use super::writer::Writer;
 use super::{clean, forward, rows, vault};
 use crate::domain::facts::{Quarantined, WebhookFact};
 use crate::domain::grant::{Connection, NewGrant, Put};
-use crate::domain::ids::{ConnectionId, GrantId};
+use crate::domain::ids::{ConnectionId, Generation, GrantId};
 use crate::domain::journal::Known;
 use crate::domain::rotation::{ClaimRequest, Claimed, Commit, Committed, Refuse, Release};
 use crate::domain::secrets::AccessToken;
@@ -115,7 +115,7 @@ impl Store for SqlStore {
     async fn delete(&self, id: &ConnectionId, at: DateTime<Utc>) -> Result<Option<Deleted>, StoreError> {
         let id = id.as_str().to_owned();
         self.run(move |database, _| async move {
-            let Some((grant_id, granted_at, marker)) =
+            let Some((grant_id, granted_at, generation, marker)) =
                 ask!(database.db, write, grants::delete(id, micros(at)))?
             else {
                 return Ok(None);
@@ -123,7 +123,8 @@ impl Store for SqlStore {
             let grant_id = grant_id
                 .parse()
                 .map_err(|_| StoreError::Unreadable("the deleted row's grant_id is no UUID".into()))?;
-            Ok(Some(Deleted { grant_id, granted_at: time(granted_at), marker }))
+            let (granted_at, generation) = (time(granted_at), Generation(generation));
+            Ok(Some(Deleted { grant_id, granted_at, generation, marker }))
         })
         .await
     }

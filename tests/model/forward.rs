@@ -67,8 +67,13 @@ fn ask(grants: Ordering, generations: Ordering, row_deleted: bool, deleted: bool
         granted_at: granted_at(Ordering::Equal),
         client_id: None,
     };
-    let deletion =
-        Deletion { grant_id: head.grant_id, granted_at: head.granted_at, at: head.granted_at, marker: 0 };
+    let deletion = Deletion {
+        grant_id: head.grant_id,
+        granted_at: head.granted_at,
+        generation: generation(Ordering::Equal),
+        at: head.granted_at,
+        marker: 0,
+    };
     let grant = KnownGrant {
         head,
         generation: generation(Ordering::Equal),

@@ -1,7 +1,7 @@
 //! Going forward where something ended: deletions and pauses that were taken back are done again, what is over stays
 //! over, and what became of tokens that are nobody's.
 
-use calendly_keeper::domain::grant::{Connection, NewGrant};
+use calendly_keeper::domain::grant::{Connection, NewGrant, Put};
 use calendly_keeper::domain::journal::{Record, Tokens};
 
 use crate::fixture::Fixture;
@@ -13,6 +13,7 @@ pub(crate) fn deleted(of: &Connection, marker: i64) -> Record {
         id: of.id.clone(),
         grant_id: of.grant_id,
         granted_at: of.granted_at,
+        generation: of.generation,
         at: at(500),
         marker,
     }
@@ -149,6 +150,41 @@ pub(crate) async fn a_pair_whose_refresh_token_nobody_knows_is_lost_and_changes_
     assert_eq!(told(&forward(&*f.store, [later(&ben, 2, None)]).await).0, Tokens::Lost);
     assert!(f.store.get(&ben.id).await.unwrap().is_none());
     assert_eq!(next_token(&*f.store, "anna").await, "r1");
+}
+
+/// A database that went back to before the connection was there has no tombstone, which every other journal runs into.
+pub(crate) async fn a_deletion_of_a_row_that_is_missing_leaves_a_tombstone(f: Fixture) {
+    for (name, with_its_tokens) in [("anna", false), ("ben", true)] {
+        let token = format!("r-{name}");
+        let (granted, gone) = taken_back(grant(name, &token), 3, at(60));
+        let before = marker(&*f.store).await;
+        let records = || {
+            let granted = with_its_tokens.then(|| granted.clone());
+            granted.into_iter().chain([deleted(&gone, before + 7)])
+        };
+
+        assert_eq!(
+            told(&forward(&*f.store, records()).await),
+            (Tokens::Current, true, false, None),
+            "{name}"
+        );
+
+        assert!(f.store.get(&gone.id).await.unwrap().is_none());
+        let changes = f.store.changes(before, 10).await.unwrap();
+        assert_eq!((changes.gone, changes.marker), (vec![gone.id.clone()], before + 8));
+        assert!(forward(&*f.store, records()).await.is_empty(), "once");
+
+        assert!(
+            forward(&*f.store, [granted.clone()]).await.iter().all(|one| one.tokens == Tokens::Superseded)
+        );
+        assert!(f.store.get(&gone.id).await.unwrap().is_none(), "the deleted grant came back");
+        let elsewhere = NewGrant { replace: true, ..grant("dora", &token) };
+        let offered = f.store.put(vec![elsewhere], true).await.unwrap();
+        let known = offered == [Put::BelongsTo(gone.id.clone())];
+        assert_eq!(known, with_its_tokens, "{name}: its token is remembered where it is known: {offered:?}");
+        let again = given(&*f.store, grant(name, &format!("{token}-2"))).await;
+        assert_eq!(generation(&again), 4, "{name}: a generation was given twice");
+    }
 }
 
 /// Another keeper's journal, or a late pair, knows the deleted grant and not its deletion.

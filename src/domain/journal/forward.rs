@@ -54,11 +54,11 @@ impl Known {
         let tokens = self.grant.as_ref().map_or(Tokens::Current, |known| known.lacks(row, self.deleted));
         // Whoever is given back a whole grant is not deleted with it: that grant came after the deletion.
         let delete = tokens != Tokens::Grant
-            && self.deleted.is_some_and(|deletion| {
-                row.is_some_and(|row| match row.deleted {
-                    false => row.granted_at <= deletion.granted_at,
-                    true => row.granted_at < deletion.granted_at, // an earlier deletion's
-                })
+            && self.deleted.is_some_and(|deletion| match row {
+                Some(row) if row.deleted => row.granted_at < deletion.granted_at, // an earlier deletion's
+                Some(row) => row.granted_at <= deletion.granted_at,
+                // Without a tombstone, whoever knows the grant and not its end would bring it back.
+                None => true,
             });
         let pause = !delete
             && self.latest_pause().is_some_and(|(_, marker)| match row {
@@ -68,11 +68,18 @@ impl Known {
         Forward { tokens, delete, pause }
     }
 
-    /// How far the deleted grant had come, as far as that is known.
+    /// The deleted grant with the latest of its pairs, as far as that is known: one may have come after the deletion.
     #[must_use]
-    pub fn deleted_generation(&self) -> Option<Generation> {
+    pub fn deleted_grant(&self) -> Option<&KnownGrant> {
         let deleted = self.deleted?.grant_id;
-        self.grant.as_ref().filter(|grant| grant.head.grant_id == deleted).map(|grant| grant.generation)
+        self.grant.as_ref().filter(|grant| grant.head.grant_id == deleted)
+    }
+
+    /// How far the deleted grant had come. Generations begin with 1.
+    #[must_use]
+    pub fn deleted_generation(&self) -> Generation {
+        let deleted = self.deleted.map_or(Generation(1), |deletion| deletion.generation.max(Generation(1)));
+        self.deleted_grant().map_or(deleted, |grant| grant.generation.max(deleted))
     }
 
     /// A deletion ends what was paused before it.

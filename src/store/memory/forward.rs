@@ -1,8 +1,11 @@
 //! Bringing rows that went back up to what a journal knows, in memory.
 
 use super::state::{State, fingerprint};
+use crate::domain::grant::NewGrant;
 use crate::domain::ids::{ConnectionId, Generation};
 use crate::domain::journal::{Deletion, Forward, Known, KnownGrant, Stored, Tokens};
+use crate::domain::secrets::RefreshToken;
+use crate::domain::token::DEFAULT_LIFETIME;
 use crate::ports::Forwarded;
 
 impl State {
@@ -29,8 +32,13 @@ impl State {
             _ => {}
         }
         if let Some(deletion) = known.deleted.filter(|_| delete) {
-            self.delete(id);
-            self.bury(id, deletion, known.deleted_generation());
+            match stored {
+                Some(_) => {
+                    self.delete(id);
+                    self.bury(id, deletion, known.deleted_generation());
+                }
+                None => self.bury_unseen(id, deletion, known),
+            }
         }
         if let Some((since, _)) = known.paused.filter(|_| pause) {
             self.set_pause(id, since);
@@ -47,13 +55,35 @@ impl State {
     }
 
     /// See the databases' statement of that name.
-    fn bury(&mut self, id: &ConnectionId, deletion: Deletion, reached: Option<Generation>) {
+    fn bury(&mut self, id: &ConnectionId, deletion: Deletion, reached: Generation) {
         let Some(row) = self.rows.get_mut(id) else { return };
         if row.connection.granted_at < deletion.granted_at {
             row.connection.grant_id = deletion.grant_id;
             row.connection.granted_at = deletion.granted_at;
-            row.connection.generation = row.connection.generation.max(reached.unwrap_or(Generation(0)));
+            row.connection.generation = row.connection.generation.max(reached);
         }
+    }
+
+    fn bury_unseen(&mut self, id: &ConnectionId, deletion: Deletion, known: &Known) {
+        let last = known.deleted_grant().and_then(|grant| grant.refresh_token.clone());
+        if let Some(token) = &last {
+            self.seen.entry(fingerprint(token)).or_insert_with(|| id.clone());
+        }
+        let grant = NewGrant {
+            id: id.clone(),
+            grant_id: deletion.grant_id,
+            granted_at: deletion.granted_at,
+            client_id: None,
+            access_token: None,
+            refresh_token: last.unwrap_or_else(|| RefreshToken::new("")),
+            expires_at: None,
+            lifetime: DEFAULT_LIFETIME,
+            scope: None,
+            user: None,
+            organization: None,
+            replace: true,
+        };
+        self.put_tombstone(grant, known.deleted_generation());
     }
 
     fn give_back(&mut self, id: &ConnectionId, known: &KnownGrant) {

@@ -121,6 +121,15 @@ impl State {
         self.rows.insert(row.connection.id.clone(), row);
     }
 
+    /// A tombstone where there is not even a row.
+    pub(super) fn put_tombstone(&mut self, grant: NewGrant, generation: Generation) {
+        let fingerprint = fingerprint(&grant.refresh_token);
+        self.marker += 1;
+        let connection = granted(grant, generation, None);
+        let row = Row { refresh_token: None, fingerprint, deleted: true, changed: self.marker, connection };
+        self.rows.insert(row.connection.id.clone(), row);
+    }
+
     pub(super) fn reached(&self) -> i64 {
         self.rows.values().map(|row| row.connection.generation.0).sum()
     }
@@ -132,8 +141,8 @@ impl State {
         row.deleted = true;
         row.refresh_token = None;
         row.connection.access_token = None;
-        let Connection { grant_id, granted_at, .. } = row.connection;
-        Some(Deleted { grant_id, granted_at, marker: self.marker })
+        let Connection { grant_id, granted_at, generation, .. } = row.connection;
+        Some(Deleted { grant_id, granted_at, generation, marker: self.marker })
     }
 
     pub(super) fn pause(&mut self, id: &ConnectionId, since: Option<DateTime<Utc>>) -> Option<i64> {
@@ -173,6 +182,12 @@ impl State {
     }
 
     pub(super) fn commit(&mut self, commit: Commit) -> Committed {
+        let at_least = commit.row_at_least();
+        self.commit_from(commit, at_least)
+    }
+
+    /// Where the row has come so far; see [`Commit::row_at_least`].
+    pub(super) fn commit_from(&mut self, commit: Commit, at_least: Generation) -> Committed {
         let Some(row) = self.rows.get_mut(&commit.id).filter(|row| !row.deleted) else {
             return Committed::Superseded(None);
         };
@@ -183,12 +198,6 @@ impl State {
             let same_access = connection.access_token.as_ref().map(AccessToken::expose)
                 == Some(commit.access_token.expose());
             let ours = match new {
-        let at_least = commit.row_at_least();
-        self.commit_from(commit, at_least)
-    }
-
-    /// Where the row has come so far; see [`Commit::row_at_least`].
-    pub(super) fn commit_from(&mut self, commit: Commit, at_least: Generation) -> Committed {
                 Some(new) => new == row.fingerprint,
                 None => connection.generation == commit.generation && same_access,
             };

@@ -23,6 +23,7 @@ pub(crate) async fn write_forward(db: &mut Conn, offers: Vec<Offer>) -> QueryRes
         let mut marker = offers.iter().filter_map(|offer| offer.known.latest_marker()).fold(before, i64::max);
         let latest = marker;
         let (mut grants, mut prints, mut commits, mut applied) = (vec![], vec![], vec![], vec![]);
+        let mut unseen = vec![];
         for offer in offers {
             let stored = rows.get(&offer.id).and_then(StoredRow::stored);
             let forward = offer.known.forward(stored.as_ref());
@@ -30,6 +31,22 @@ pub(crate) async fn write_forward(db: &mut Conn, offers: Vec<Offer>) -> QueryRes
             let is_new = offer.fingerprint().is_some_and(|print| !seen.contains(print));
             if tokens == Tokens::Grant || delete || pause {
                 marker += 1;
+            }
+            if delete && let Some(deletion) = offer.known.deleted {
+                match rows.get(&offer.id) {
+                    Some(row) => {
+                        erase(db, offer.id.clone(), micros(deletion.at), marker).await?;
+                        let reached = offer.known.deleted_generation().0.max(row.generation);
+                        bury(db, &offer.id, deletion, reached).await?;
+                    }
+                    None => {
+                        let (mut row, print) = offer.tombstone(deletion);
+                        row.changed = marker;
+                        grants.push(row);
+                        prints.extend(print.filter(|_| is_new));
+                        unseen.push((offer.id.clone(), micros(deletion.at), marker));
+                    }
+                }
             }
             if tokens == Tokens::Grant
                 && let Some((mut row, print)) = offer.grant
@@ -41,16 +58,13 @@ pub(crate) async fn write_forward(db: &mut Conn, offers: Vec<Offer>) -> QueryRes
             if matches!(tokens, Tokens::Grant | Tokens::Pair) {
                 commits.extend(offer.commit);
             }
-            if delete && let Some(deletion) = offer.known.deleted {
-                erase(db, offer.id.clone(), micros(deletion.at), marker).await?;
-                let reached = offer.known.deleted_generation().map_or(0, |generation| generation.0);
-                let stored = rows.get(&offer.id).map_or(0, |row| row.generation);
-                bury(db, &offer.id, deletion, reached.max(stored)).await?;
-            }
             let paused = offer.known.paused.filter(|_| pause).map(|(since, _)| (since, marker));
             applied.push(Applied { id: offer.id, forward, paused, is_new });
         }
         write_grants(db, grants, prints).await?;
+        for (id, at, marker) in unseen {
+            erase(db, id, at, marker).await?;
+        }
         commit_rows(db, commits).await?;
         for one in &applied {
             if let Some((since, marker)) = one.paused {
