@@ -11,6 +11,9 @@ use crate::ports::JournalError;
 
 const EXTENSION: &str = "spool";
 
+/// What mends a file that is not whole.
+const PUT_BACK: &str = "put back a whole copy where there is one";
+
 /// What was read of a file.
 pub(super) struct FileRead {
     pub(super) name: String,
@@ -89,13 +92,20 @@ impl Home {
             return Err(unusable(path, &format!("holds {}, not {}", header.kind, self.kind)));
         }
         if header.database != self.database {
-            return Err(unusable(path, "belongs to another database than the configured one"));
+            let remedy = "give database.url and data_dir that belong together";
+            return Err(unusable(
+                path,
+                &format!("belongs to another database than the configured one: {remedy}"),
+            ));
         }
         let Some(before) = &header.before else { return Ok(()) };
         match earlier.iter().find(|file| file.name == before.name) {
             Some(file) if file.good < before.length => Err(unusable(
                 &self.path(&file.name),
-                &format!("was cut: {} bytes of it are whole, it had {}", file.good, before.length),
+                &format!(
+                    "was cut: {} bytes of it are whole, it had {}; {PUT_BACK}",
+                    file.good, before.length
+                ),
             )),
             _ => Ok(()), // whole, or settled and removed
         }
@@ -123,9 +133,12 @@ impl Home {
 
 fn damaged(path: &Path, damage: &Damage) -> JournalError {
     match damage {
-        Damage::NoSpool => unusable(path, "is no journal of calendly-keeper, or its beginning was cut off"),
+        Damage::NoSpool => unusable(
+            path,
+            &format!("is no journal of calendly-keeper, or its beginning was cut off; {PUT_BACK}"),
+        ),
         Damage::At(offset) => {
-            unusable(path, &format!("is damaged at byte {offset}, and whole records follow"))
+            unusable(path, &format!("is damaged at byte {offset}, and whole records follow; {PUT_BACK}"))
         }
     }
 }

@@ -115,11 +115,17 @@ impl Seals {
     fn open(&self, sealed: &[u8]) -> Result<Record, String> {
         let Some(text) = self.sealer.open(&self.database, COLUMN, sealed) else {
             let key = self.sealer.sealed_with(sealed).unwrap_or_else(|| "?".into());
-            return Err(format!("was sealed with the key {key:?}, which no configured encryption key is"));
+            return Err(format!(
+                "was sealed with the key {key:?}, which no configured one is: add it to encryption.keys, behind those \
+                 that are there"
+            ));
         };
         decode(&text).map_err(|error: serde_json::Error| {
             // The error's own text could quote a token.
-            format!("holds a record that this version does not understand (column {})", error.column())
+            format!(
+                "holds a record that this version does not understand (column {}): run the newer version that wrote it",
+                error.column()
+            )
         })
     }
 }

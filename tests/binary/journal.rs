@@ -155,15 +155,23 @@ fn a_journal_that_is_not_this_database_s_or_was_cut_ends_the_start_with_2_and_is
     keeper.kill();
     drop(other);
     let (file, whole) = files(&place).remove(0);
-    let refused = |place: &Installation, file: &Path, text: &[u8], why: &str| {
+    let refused = |place: &Installation, file: &Path, text: &[u8], why: &str, remedy: &str| {
         fs::write(file, text).unwrap();
         let ran = place.run(&["run"]);
         assert!(ran.code == 2 && ran.err.contains(why), "{}: {}", ran.code, ran.err);
         assert!(ran.err.contains(file.file_name().unwrap().to_str().unwrap()), "{}", ran.err);
-        assert!(ran.err.contains("move it away"), "{}", ran.err);
+        let way_out =
+            "if it is not needed, move it away and start again (pairs that only it holds are lost then)";
+        assert!(ran.err.contains(&format!("{remedy}; {way_out}")), "{}", ran.err);
         assert_eq!(fs::read(file).unwrap(), text, "changed");
     };
-    refused(&place, &file, &whole[..20], "its beginning was cut off");
+    refused(
+        &place,
+        &file,
+        &whole[..20],
+        "its beginning was cut off",
+        "put back a whole copy where there is one",
+    );
 
     let elsewhere = Installation::new(600);
     elsewhere.connect_expired(&["ben"]);
@@ -172,7 +180,8 @@ fn a_journal_that_is_not_this_database_s_or_was_cut_ends_the_start_with_2_and_is
     once.terminate();
     assert_eq!(once.ended().0, 0);
     let foreign = elsewhere.file("journal").join(file.file_name().unwrap());
-    refused(&elsewhere, &foreign, &whole, "belongs to another database");
+    let together = "give database.url and data_dir that belong together";
+    refused(&elsewhere, &foreign, &whole, "belongs to another database", together);
 
     fs::write(&file, &whole).unwrap();
     place.start().wait_for(&["what the database lacked was written forward", "written=1"]);

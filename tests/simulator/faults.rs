@@ -263,6 +263,8 @@ async fn a_lost_creation_is_found_by_its_409() {
 async fn a_fault_that_cannot_be_is_refused_with_field_value_and_remedy() {
     let simulator = usual();
     let status = |code| FaultKind::Status { code, body: None, headers: Default::default() };
+    let redirect = |code, location: &str| FaultKind::Redirect { code, location: location.into() };
+    let odd = |status| FaultKind::OddToken { set: Map::new(), remove: vec![], status, spend: false };
     let cases = [
         (Fault::next(Endpoint::Token, status(99)), "code: 99, use a status from 200 to 599"),
         (
@@ -277,6 +279,25 @@ async fn a_fault_that_cannot_be_is_refused_with_field_value_and_remedy() {
         (
             Fault::next(Endpoint::Token, status(500)).user("nobody"),
             "user: `nobody` is not known here; add it first or check its spelling",
+        ),
+        (
+            Fault::next(Endpoint::Token, FaultKind::GatewayAfterEffect { code: 404 }),
+            "code: 404, use a status from 500 to 599",
+        ),
+        (Fault::next(Endpoint::Token, redirect(200, "/")), "code: 200, use a status from 300 to 399"),
+        (Fault::next(Endpoint::Token, redirect(302, "\0")), "location: `\0`, use a valid header value"),
+        (
+            Fault::next(
+                Endpoint::Token,
+                FaultKind::Status { code: 500, body: None, headers: [("a b".into(), "c".into())].into() },
+            ),
+            "headers: `a b: c`, use a valid header",
+        ),
+        (Fault::next(Endpoint::Revoke, odd(None)), "endpoint: `revoke`, this kind of fault needs `token`"),
+        (Fault::next(Endpoint::Token, odd(Some(600))), "status: 600, use a status from 200 to 599"),
+        (
+            Fault::next(Endpoint::WebhooksList, FaultKind::InvalidClient),
+            "endpoint: `webhooks_list`, this kind of fault needs `token`, `revoke` or `introspect`",
         ),
     ];
     for (fault, message) in cases {
