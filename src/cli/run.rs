@@ -22,8 +22,8 @@ const TRY_EVERY: Duration = Duration::from_secs(2);
 const SAID_EVERY: u32 = 15;
 
 const HELP: &str = "\
-Runs until SIGTERM or SIGINT, then finishes what is under way (75 s at most) and ends
-with 0. Of several keepers on one database one works and the others stand by.
+Runs until SIGTERM, SIGINT or SIGHUP, then finishes what is under way (75 s at most) and
+ends with 0. Of several keepers on one database one works and the others stand by.
 
 Examples:
   calendly-keeper --config keeper.toml import grants.jsonl

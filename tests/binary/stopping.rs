@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use calendly_keeper::simulator::{Endpoint, Fault, FaultKind, PresentationOutcome};
+use rustix::process::Signal;
 
 use crate::installation::Installation;
 use crate::process::{DEADLINE, Keeper};
@@ -101,8 +102,8 @@ fn a_stop_with_a_thousand_refreshes_in_flight_loses_none() {
 }
 
 #[test]
-fn an_idle_keeper_stops_at_once_with_0_on_either_signal() {
-    for signal in [rustix::process::Signal::TERM, rustix::process::Signal::INT] {
+fn an_idle_keeper_stops_at_once_with_0_on_each_signal() {
+    for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
         let place = Installation::new(7200);
         place.import(&[place.user("anna", 3600)]);
         let keeper = place.start();
@@ -111,6 +112,41 @@ fn an_idle_keeper_stops_at_once_with_0_on_either_signal() {
         let (code, said) = keeper.ended();
         assert_eq!(code, 0, "{said}");
     }
+}
+
+/// It ended the process at once, and whatever was in flight with it.
+#[test]
+fn a_hangup_is_a_stop_in_order_like_the_others() {
+    let place = Installation::new(LIFETIME);
+    let mut keeper = with_refreshes_in_flight(&place, &["anna"]);
+    keeper.signal(Signal::HUP);
+    keeper.wait_for(&["asked to stop", "SIGHUP"]);
+    assert!(keeper.is_running(), "it waits:\n{}", keeper.said());
+    place.simulator.clear_faults();
+    place.simulator.release();
+    assert_eq!(keeper.ended().0, 0);
+    assert_eq!(place.status("anna")["generation"], 2);
+}
+
+#[test]
+fn a_hangup_that_is_ignored_since_the_start_is_ignored() {
+    let mut place = Installation::new(7200);
+    place.set("LOG__STATUS_EVERY", "1s");
+    place.import(&[place.user("anna", 3600)]);
+    let run = place.command(&["run"]);
+    let mut nohup = std::process::Command::new("/bin/sh");
+    nohup.args(["-c", "trap '' HUP; exec \"$0\" run"]).arg(run.get_program()).current_dir(place.folder());
+    nohup.env_clear().envs(run.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let mut keeper = Keeper::start(&mut nohup);
+    keeper.wait_for(&["supervisor", "started"]);
+    keeper.signal(Signal::HUP);
+    let lines = |keeper: &Keeper| keeper.said().matches("supervisor       status ").count();
+    let before = lines(&keeper);
+    until("it goes on", DEADLINE, || (lines(&keeper) > before + 1).then_some(()));
+    assert!(keeper.is_running());
+    keeper.terminate();
+    let (code, said) = keeper.ended();
+    assert!(code == 0 && said.contains("SIGTERM") && !said.contains("SIGHUP"), "{code}: {said}");
 }
 
 #[test]
