@@ -179,8 +179,8 @@ impl Cell {
         row.foreign_owner.clone_from(&commit.foreign_owner);
         row.claim = None;
         row.unknown_since = None;
-        row.attempts = 0;
-        row.next_attempt_at = commit.not_before;
+        row.facts.grant = GrantFact::Live { since: row.granted_at }; // whatever a refusal before it said
+        (row.attempts, row.next_attempt_at) = (0, commit.not_before);
         state.jitter = jitter as f32;
         self.changed.notify_waiters();
         true

@@ -151,3 +151,13 @@ fn a_new_grant_revives_a_deleted_cell_and_a_late_deletion_of_the_old_one_does_no
     assert!(!cell.is_deleted());
     assert!(cell.living(at(0)).is_some());
 }
+
+/// In the row it ended the refusal, in memory the user was still asked to connect again.
+#[test]
+fn a_pair_ends_a_refusal_that_came_before_it() {
+    let cell = Cell::new(row(1, 0, 5), 0.5);
+    cell.refused(GrantId::new(Uuid::from_u128(1)), Generation(5), Refusal::RotationLost, at(1));
+    assert!(!cell.facts().may_refresh());
+    assert!(cell.keep(&commit(1, 6), 0.5));
+    assert_eq!(cell.facts().grant, GrantFact::Live { since: at(0) });
+}
