@@ -25,6 +25,7 @@ mod log;
 mod looking;
 mod pool;
 mod postgres;
+mod restored;
 mod service_manager;
 mod stand_by;
 mod stopping;
