@@ -53,7 +53,7 @@ impl Journalling {
 
     /// Notes how far the database has come, where that has changed.
     pub async fn note_reached(&self) {
-        let Some(count) = lock(&self.reached.0).to_note() else { return };
+        let Some(count) = lock(&self.reached.0).take_news() else { return };
         if let Err(failure) = self.journal.note_reached(count).await {
             lock(&self.reached.0).noted = None;
             debug!(target: "journal", error:% = failure; "how far the database has come could not be noted");
@@ -82,7 +82,7 @@ impl State {
         }
     }
 
-    fn to_note(&mut self) -> Option<i64> {
+    fn take_news(&mut self) -> Option<i64> {
         let count = self.count?;
         (self.noted.replace(count) != Some(count)).then_some(count)
     }
@@ -100,11 +100,11 @@ mod tests {
     fn a_database_that_lacks_what_memory_or_the_note_had_went_back() {
         let mut state = State::default();
         state.compare(10, None);
-        assert_eq!((state.lacks, state.to_note()), (0, Some(10)));
+        assert_eq!((state.lacks, state.take_news()), (0, Some(10)));
         state.committed(mark(&state));
-        assert_eq!((state.to_note(), state.to_note()), (Some(11), None));
+        assert_eq!((state.take_news(), state.take_news()), (Some(11), None));
         state.compare(9, Some(11));
-        assert_eq!((state.lacks, state.to_note()), (2, Some(9)), "from there it goes on");
+        assert_eq!((state.lacks, state.take_news()), (2, Some(9)), "from there it goes on");
 
         let mut next = State::default();
         next.compare(9, Some(11));
@@ -119,7 +119,7 @@ mod tests {
         let on_its_way = mark(&state);
         state.compare(11, None); // a replay has written it, or its commit was just done
         state.committed(on_its_way);
-        assert_eq!(state.to_note(), Some(11));
+        assert_eq!(state.take_news(), Some(11));
         state.compare(11, Some(11));
         assert_eq!(state.lacks, 0);
     }
