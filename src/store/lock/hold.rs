@@ -39,9 +39,19 @@ pub(super) fn exempt(last: Option<&LastWorker>, instance: &str, server: ServerLi
     last.server.goes_on_in(server) && (last.clean || last.instance == instance)
 }
 
-/// Time left of a hold; times by the database's clock, in microseconds.
-pub(super) fn left(since: i64, now: i64) -> Duration {
-    HOLD.saturating_sub(Duration::from_micros(u64::try_from(now - since).unwrap_or(0)))
+/// A moment by two clocks, of which one may be set.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Now {
+    /// The database's, in microseconds.
+    pub(super) database: i64,
+    /// Our boot clock.
+    pub(super) boot: Duration,
+}
+
+/// Time left of a hold, by the clock that says more.
+pub(super) fn left(since: Now, now: Now) -> Duration {
+    let by_database = Duration::from_micros(u64::try_from(now.database - since.database).unwrap_or(0));
+    HOLD.saturating_sub(by_database.min(now.boot.saturating_sub(since.boot)))
 }
 
 #[cfg(test)]
@@ -73,10 +83,12 @@ mod tests {
 
     #[test]
     fn a_hold_ends_after_ninety_seconds() {
-        let second = 1_000_000;
-        assert_eq!(left(0, 0), HOLD);
-        assert_eq!(left(0, 30 * second), Duration::from_secs(60));
-        assert_eq!(left(0, 91 * second), Duration::ZERO);
-        assert_eq!(left(10 * second, 0), HOLD, "the database's clock went back");
+        let at =
+            |database: i64, boot| Now { database: database * 1_000_000, boot: Duration::from_secs(boot) };
+        assert_eq!(left(at(0, 0), at(0, 0)), HOLD);
+        assert_eq!(left(at(0, 7), at(30, 37)), Duration::from_secs(60));
+        assert_eq!(left(at(0, 7), at(91, 98)), Duration::ZERO);
+        assert_eq!(left(at(10, 7), at(0, 107)), HOLD, "the database's clock was set back");
+        assert_eq!(left(at(0, 7), at(3600, 17)), Duration::from_secs(80), "it was set forward");
     }
 }

@@ -65,7 +65,7 @@ impl KeeperLock {
     pub(super) async fn keep(&self) -> Result<Lock, StoreError> {
         let other = self.keep_file()?;
         match (other, &self.database) {
-            (None, Some(database)) => database.keep().await,
+            (None, Some(database)) => database.keep(self.clock.boot()).await,
             (None, None) => Ok(Lock::Ours { exchange_in: Duration::ZERO }),
             (Some(holder), None) => Ok(Lock::Theirs { holder }),
             // Two keepers with one instance id could not tell each other's claims from their own.

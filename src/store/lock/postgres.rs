@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
 
-use super::hold::{self, LastWorker, ServerLife};
+use super::hold::{self, LastWorker, Now, ServerLife};
 use crate::domain::ids::InstanceId;
 use crate::ports::{Lock, StoreError};
 use crate::store::migrations;
@@ -33,7 +33,7 @@ pub(crate) struct DatabaseLock {
 #[derive(Clone, Copy)]
 struct Held {
     session: LockSession,
-    since: i64,
+    since: Now,
     /// The hold is over, or was not needed, and the database knows that we work.
     completed: bool,
     exempt: bool,
@@ -63,9 +63,9 @@ impl DatabaseLock {
         self.held().map(|held| held.session)
     }
 
-    pub(crate) async fn keep(&self) -> Result<Lock, StoreError> {
+    pub(crate) async fn keep(&self, boot: Duration) -> Result<Lock, StoreError> {
         let mut client = self.client.lock().await;
-        let kept = tokio::time::timeout(PATIENCE, self.keep_on(&mut client)).await;
+        let kept = tokio::time::timeout(PATIENCE, self.keep_on(&mut client, boot)).await;
         let kept = kept.unwrap_or_else(|_| Err(silent()));
         if kept.is_err() {
             // Closing the session gives the lock up, should it be there still.
@@ -75,7 +75,7 @@ impl DatabaseLock {
         kept
     }
 
-    async fn keep_on(&self, slot: &mut Option<Client>) -> Result<Lock, StoreError> {
+    async fn keep_on(&self, slot: &mut Option<Client>, boot: Duration) -> Result<Lock, StoreError> {
         if slot.as_ref().is_some_and(Client::is_closed) {
             // Told before it is asked for anew: the server may have failed over to an earlier state.
             return Err(away("its session has ended"));
@@ -101,7 +101,13 @@ impl DatabaseLock {
                 let seen = see(client).await?;
                 let server = ServerLife { started: seen.server_started, timeline: timeline(client).await? };
                 let exempt = hold::exempt(last_worker(client).await?.as_ref(), &self.instance, server);
-                Held { session: seen.session, since: seen.now, completed: false, exempt, server }
+                Held {
+                    session: seen.session,
+                    since: Now { database: seen.now, boot },
+                    completed: false,
+                    exempt,
+                    server,
+                }
             }
         };
         let seen = see(client).await?;
@@ -113,7 +119,11 @@ impl DatabaseLock {
         if let Some(version) = one(client, &unknown).await?.as_ref().and_then(|row| row.get(0)) {
             return Err(StoreError::Refused(migrations::newer(&version)));
         }
-        let left = if held.exempt { Duration::ZERO } else { hold::left(held.since, seen.now) };
+        let left = if held.exempt {
+            Duration::ZERO
+        } else {
+            hold::left(held.since, Now { database: seen.now, boot })
+        };
         let completed = left.is_zero();
         if completed {
             self.note_work(client, &held).await?;
