@@ -23,6 +23,8 @@ pub(crate) enum Guard {
     ClaimChecksLock,
     /// The lock is held for 90 s before the first exchange.
     Hold,
+    /// After a failover it is held whoever worked before.
+    HoldAfterFailover,
     /// A pair is in the journal as soon as its commit is sent.
     JournalWithCommit,
     /// After a reconnect everybody writes forward, not only who holds the lock.

@@ -63,7 +63,8 @@ pub(crate) fn lock(world: &mut World, keeper: usize, removed: Removed) -> bool {
         write(world, keeper, removed);
     }
     let stored = &world.database.stored;
-    let exempt = !world.database.anew && stored.last_worker.is_none_or(|last| last == keeper || stored.clean)
+    let anew = world.database.anew && removed.keeps(Guard::HoldAfterFailover);
+    let exempt = !anew && stored.last_worker.is_none_or(|last| last == keeper || stored.clean)
         || !removed.keeps(Guard::Hold);
     world.database.lock = Some(keeper);
     database::void_claims(world, keeper, removed);

@@ -85,6 +85,12 @@ fn the_hold_before_the_first_exchange() {
     breaks(&[Guard::Hold], &Story::of(1, 0));
 }
 
+/// What was taken back is also that somebody has worked since the last clean stop.
+#[test]
+fn the_hold_of_whoever_is_exempt_after_a_failover() {
+    breaks(&[Guard::HoldAfterFailover], &Story::of(2, 0));
+}
+
 #[test]
 fn the_journal_at_the_time_of_the_commit() {
     breaks(&[Guard::JournalWithCommit], &Story::of(1, 0));
