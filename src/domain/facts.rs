@@ -107,7 +107,8 @@ pub enum WebhookState {
 }
 
 impl WebhookState {
-    const ALL: [Self; 7] =
+    /// All there are.
+    pub const ALL: [Self; 7] =
         [Self::Unknown, Self::Ok, Self::Missing, Self::Disabled, Self::Drifted, Self::Unavailable, Self::Off];
 
     /// The name used in the store and in every answer.

@@ -49,6 +49,31 @@ impl Exposure {
     }
 }
 
+impl Exposure {
+    /// How many were longer than the bound before and at most as long as this one, for each of these bounds in seconds,
+    /// and how many were longer than all.
+    #[must_use]
+    pub fn buckets(&self, bounds: &[f64]) -> Vec<(f64, u64)> {
+        let histogram = lock(&self.0);
+        let mut from = 0;
+        let counts = bounds.iter().copied().chain([f64::MAX]).map(|bound| {
+            let to = if bound == f64::MAX { u64::MAX } else { (bound * 1e6) as u64 };
+            let count = histogram.as_ref().map_or(0, |histogram| histogram.count_between(from, to));
+            from = to.saturating_add(1);
+            (bound, count)
+        });
+        counts.collect()
+    }
+
+    /// All of them together.
+    #[must_use]
+    pub fn sum(&self) -> Duration {
+        let histogram = lock(&self.0);
+        let sum = histogram.as_ref().map_or(0.0, |histogram| histogram.mean() * histogram.len() as f64);
+        Duration::from_micros(sum as u64)
+    }
+}
+
 impl std::fmt::Debug for Exposure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Exposure").field(&self.read()).finish()
@@ -58,6 +83,18 @@ impl std::fmt::Debug for Exposure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_is_counted_once_under_its_bound() {
+        let exposure = Exposure::default();
+        for millis in [1, 2, 3, 50, 4000] {
+            exposure.record(Duration::from_millis(millis));
+        }
+        let counts: Vec<_> =
+            exposure.buckets(&[0.0025, 0.1, 1.0]).into_iter().map(|(_, count)| count).collect();
+        assert_eq!(counts, [2, 2, 0, 1]);
+        assert!(exposure.sum().abs_diff(Duration::from_millis(4056)) < Duration::from_millis(5));
+    }
 
     #[test]
     fn nothing_is_said_before_something_was_measured() {

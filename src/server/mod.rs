@@ -5,6 +5,7 @@
 
 mod auth;
 mod extract;
+mod metrics;
 mod problem;
 mod request_id;
 mod routes;

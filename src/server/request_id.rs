@@ -1,4 +1,5 @@
-//! Each request has an id: the caller's own where it sends one, in the answer, in problem details and in the log.
+//! Each request has an id: the caller's own where it sends one, in the answer, in problem details and in the log; and is
+//! counted.
 
 use actix_web::Error;
 use actix_web::body::{BoxBody, MessageBody};
@@ -8,7 +9,9 @@ use actix_web::middleware::Next;
 use log::debug;
 use uuid::Uuid;
 
+use super::metrics::Request;
 use super::problem::Problem;
+use super::state::State;
 
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -19,6 +22,8 @@ pub(super) async fn give(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let id = of_caller(&request).unwrap_or_else(|| Uuid::new_v4().to_string());
     let (method, path) = (request.method().clone(), request.match_pattern());
+    let state = request.app_data::<State>().cloned();
+    let started = state.as_ref().map(|state| state.services().adapters.clock.boot());
     let mut response = next.call(request).await?.map_into_boxed_body();
     let problem = response.response().error().and_then(|error| error.as_error::<Problem>()).cloned();
     if let Some(problem) = problem {
@@ -29,6 +34,10 @@ pub(super) async fn give(
         response.headers_mut().insert(HEADER, value);
     }
     let status = response.status().as_u16();
+    if let Some((state, started)) = state.zip(started) {
+        let took = state.services().adapters.clock.boot().saturating_sub(started);
+        state.metrics.requests.answered(&Request::new(&method, path.as_deref(), status), took);
+    }
     debug!(target: "server", method:% = method, path = path.as_deref().unwrap_or("-"), status, request_id = id; "answered");
     Ok(response)
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 
+use super::metrics::Metrics;
 use super::problem::{INTERNAL, Problem};
 use crate::actors::Shared;
 use crate::domain::api_token::ApiToken;
@@ -18,14 +19,16 @@ pub(super) struct State {
     pub(super) shared: Arc<Shared>,
     /// Who may ask for what.
     pub(super) tokens: Arc<[ApiToken]>,
+    /// What is counted.
+    pub(super) metrics: Arc<Metrics>,
     /// Only this machine reaches it: what holds no secret is shown without a token.
-    #[expect(dead_code, reason = "metrics come next")]
     pub(super) is_loopback: bool,
 }
 
 impl State {
     pub(super) fn new(shared: Arc<Shared>, tokens: Vec<ApiToken>, is_loopback: bool) -> Self {
-        Self { shared, tokens: tokens.into(), is_loopback }
+        let metrics = Metrics::new(shared.clone());
+        Self { shared, tokens: tokens.into(), metrics, is_loopback }
     }
 
     pub(super) fn services(&self) -> &Arc<Services> {

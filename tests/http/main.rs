@@ -16,6 +16,7 @@ mod connections;
 mod grants;
 #[path = "../binary/installation.rs"]
 mod installation;
+mod metrics;
 mod problems;
 #[path = "../binary/process.rs"]
 mod process;

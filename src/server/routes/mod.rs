@@ -4,6 +4,7 @@ mod access_token;
 mod connections;
 mod grants;
 mod health;
+mod metrics;
 mod timeline;
 mod verbs;
 
@@ -45,6 +46,7 @@ pub(super) fn configure(routes: &mut ServiceConfig, face: Face) {
 
 fn private(routes: &mut ServiceConfig) {
     routes
+        .service(at("/metrics").route(web::get().to(metrics::get)))
         .service(at("/v1/connections").route(web::get().to(connections::list)))
         .service(
             at("/v1/connections/{id}")

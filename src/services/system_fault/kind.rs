@@ -43,6 +43,21 @@ pub(super) enum Group {
 }
 
 impl Kind {
+    /// All there are.
+    pub const ALL: [Self; 11] = [
+        Self::Suspended,
+        Self::ClockJumped,
+        Self::DatabaseAway,
+        Self::DatabaseUnwritable,
+        Self::ClientRefused,
+        Self::EverybodyRefused,
+        Self::CalendlyUnreachable,
+        Self::CalendlyFailing,
+        Self::EverybodyThrottled,
+        Self::DatabaseWentBack,
+        Self::ForeignClient,
+    ];
+
     /// The machine-readable name.
     #[must_use]
     pub fn as_str(self) -> &'static str {
