@@ -6,6 +6,7 @@
 mod auth;
 mod extract;
 mod metrics;
+mod openapi;
 mod problem;
 mod request_id;
 mod routes;

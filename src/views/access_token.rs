@@ -2,16 +2,19 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
 
 use super::shown;
 use crate::domain::ids::Generation;
 use crate::domain::secrets::AccessToken;
 
 /// A living token.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = AccessToken)]
 pub struct AccessTokenView<'a> {
     /// For the header `Authorization: Bearer …`.
     #[serde(serialize_with = "exposed")]
+    #[schema(value_type = String)]
     pub access_token: &'a AccessToken,
     /// `Bearer`.
     pub token_type: &'static str,

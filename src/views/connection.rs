@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::shown;
 use crate::domain::facts::WebhookState;
@@ -26,7 +27,8 @@ pub struct Beside<'a> {
 }
 
 /// A connection.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Connection)]
 pub struct ConnectionView<'a> {
     /// The application's id.
     pub id: &'a str,
@@ -59,7 +61,8 @@ pub struct ConnectionView<'a> {
 }
 
 /// A connection's subscription.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Webhook)]
 pub struct WebhookView<'a> {
     /// As last seen; `off` where none is kept.
     pub state: &'static str,

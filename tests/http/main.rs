@@ -13,10 +13,12 @@ mod access_token;
 mod api;
 mod auth;
 mod connections;
+mod examples;
 mod grants;
 #[path = "../binary/installation.rs"]
 mod installation;
 mod metrics;
+mod openapi;
 mod problems;
 #[path = "../binary/process.rs"]
 mod process;

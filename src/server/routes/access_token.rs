@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::super::auth::{Allowed, Tokens};
 use super::super::extract::{Known, Query, invalid};
 use super::super::problem::{
-    PAUSED, Problem, REAUTHORIZATION_REQUIRED, TOKEN_UNAVAILABLE, UNKNOWN_CONNECTION,
+    Body, PAUSED, Problem, REAUTHORIZATION_REQUIRED, TOKEN_UNAVAILABLE, UNKNOWN_CONNECTION,
 };
 use super::super::state::Here;
 use crate::domain::ids::{ConnectionId, Generation};
@@ -33,6 +33,29 @@ pub(in crate::server) struct Asked {
 }
 
 /// The token, from memory.
+#[utoipa::path(
+    get,
+    path = "/v1/connections/{id}/access-token",
+    tag = "tokens",
+    params(
+        ("id" = String, Path, description = "The application's own id", max_length = 128, pattern = "^[A-Za-z0-9._:@-]+$"),
+        ("min_ttl" = Option<String>, Query, description = "It shall live at least so long, as in `5m`"),
+        ("rejected" = Option<i64>, Query, description = "Calendly has just refused the token of this generation"),
+        ("after" = Option<i64>, Query, description = "With `wait`: answer when there is a later generation than this"),
+        ("wait" = Option<String>, Query, description = "With `after`: so long, at most `60s`"),
+    ),
+    responses(
+        (status = 200, description = "A living token", body = AccessTokenView),
+        (status = 204, description = "No later generation has come"),
+        (status = 400, description = "`invalid-request`", body = Body, content_type = "application/problem+json"),
+        (status = 401, description = "`unauthorized`", body = Body, content_type = "application/problem+json"),
+        (status = 403, description = "`forbidden`", body = Body, content_type = "application/problem+json"),
+        (status = 404, description = "`unknown-connection`", body = Body, content_type = "application/problem+json"),
+        (status = 409, description = "`reauthorization-required`, or `paused`", body = Body, content_type = "application/problem+json"),
+        (status = 503, description = "`token-unavailable`: one will come, see Retry-After; or `not-working`", body = Body, content_type = "application/problem+json"),
+    ),
+    security(("token" = ["tokens"]))
+)]
 pub(in crate::server) async fn get(
     _: Allowed<Tokens>,
     Known(cell): Known,

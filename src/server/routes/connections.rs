@@ -4,10 +4,11 @@ use actix_web::HttpResponse;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::super::auth::{Allowed, Looking};
 use super::super::extract::{Known, Query, invalid, works};
-use super::super::problem::Problem;
+use super::super::problem::{Body, Problem};
 use super::super::show::{beside, callback_url};
 use super::super::state::Here;
 use crate::domain::ids::ConnectionId;
@@ -26,13 +27,33 @@ pub(in crate::server) struct Asked {
     limit: Option<usize>,
 }
 
-#[derive(Serialize)]
-struct List<'a> {
+/// A page of connections.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Connections)]
+pub(in crate::server) struct List<'a> {
     connections: Vec<ConnectionView<'a>>,
     next_cursor: Option<String>,
 }
 
 /// A page in order of the ids.
+#[utoipa::path(
+    get,
+    path = "/v1/connections",
+    tag = "connections",
+    params(
+        ("status" = Option<String>, Query, description = "Only those; one of the statuses"),
+        ("cursor" = Option<String>, Query, description = "next_cursor of the page before"),
+        ("limit" = Option<usize>, Query, description = "100 where absent", minimum = 1, maximum = 1000),
+    ),
+    responses(
+        (status = 200, description = "A page, in order of the ids", body = List),
+        (status = 400, description = "`invalid-request`", body = Body, content_type = "application/problem+json"),
+        (status = 401, description = "`unauthorized`", body = Body, content_type = "application/problem+json"),
+        (status = 403, description = "`forbidden`", body = Body, content_type = "application/problem+json"),
+        (status = 503, description = "`not-working`: loading, or standing by", body = Body, content_type = "application/problem+json"),
+    ),
+    security(("token" = ["read"]))
+)]
 pub(in crate::server) async fn list(
     _: Allowed<Looking>,
     Query(asked): Query<Asked>,
@@ -64,6 +85,23 @@ pub(in crate::server) async fn list(
 }
 
 /// One.
+#[utoipa::path(
+    get,
+    path = "/v1/connections/{id}",
+    tag = "connections",
+    params(
+        ("id" = String, Path, description = "The application's own id", max_length = 128, pattern = "^[A-Za-z0-9._:@-]+$"),
+    ),
+    responses(
+        (status = 200, description = "The connection", body = ConnectionView),
+        (status = 400, description = "`invalid-request`", body = Body, content_type = "application/problem+json"),
+        (status = 401, description = "`unauthorized`", body = Body, content_type = "application/problem+json"),
+        (status = 403, description = "`forbidden`", body = Body, content_type = "application/problem+json"),
+        (status = 404, description = "`unknown-connection`", body = Body, content_type = "application/problem+json"),
+        (status = 503, description = "`not-working`: loading, or standing by", body = Body, content_type = "application/problem+json"),
+    ),
+    security(("token" = ["read"]))
+)]
 pub(in crate::server) async fn one(_: Allowed<Looking>, Known(cell): Known, state: Here) -> HttpResponse {
     super::super::show::connection(&state, &cell, actix_web::http::StatusCode::OK)
 }

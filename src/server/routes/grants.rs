@@ -4,21 +4,42 @@ use std::time::Duration;
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::super::auth::{Allowed, Changing};
 use super::super::extract::{Id, JsonBytes, invalid, works};
-use super::super::problem::{OLDER_GRANT, Problem, TOKEN_IN_USE};
+use super::super::problem::{Body, OLDER_GRANT, Problem, TOKEN_IN_USE};
 use super::super::state::Here;
 use super::super::{show, work};
 use crate::domain::grant::{NewGrant, Put};
 use crate::domain::grant_line;
 use crate::domain::ids::{ConnectionId, GrantId};
 use crate::services::grants;
+use crate::views::ConnectionView;
 
 /// Until its actor knows it.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// An import line's fields; what is not known is left out.
+#[derive(ToSchema)]
+#[schema(as = Grant)]
+#[expect(dead_code, reason = "describes the body, which is read as import lines are")]
+pub(in crate::server) struct Line {
+    refresh_token: String,
+    access_token: Option<String>,
+    expires_at: Option<DateTime<Utc>>,
+    /// The token's whole lifetime in seconds.
+    expires_in: Option<i64>,
+    calendly_user: Option<String>,
+    calendly_organization: Option<String>,
+    /// Granted scopes, separated by blanks.
+    scope: Option<String>,
+    /// Take it though what is stored is newer.
+    replace: Option<bool>,
+}
 
 /// What a body may hold beside an import line's fields.
 #[derive(Deserialize)]
@@ -28,6 +49,28 @@ struct Beside {
 }
 
 /// Hands a grant over: an import line's fields.
+#[utoipa::path(
+    put,
+    path = "/v1/connections/{id}",
+    tag = "grants",
+    params(
+        ("id" = String, Path, description = "The application's own id", max_length = 128, pattern = "^[A-Za-z0-9._:@-]+$"),
+    ),
+    request_body = Line,
+    responses(
+        (status = 201, description = "A new connection", body = ConnectionView),
+        (status = 200, description = "Its grant was replaced, or was known already", body = ConnectionView),
+        (status = 202, description = "It is stored; its actor starts soon"),
+        (status = 400, description = "`invalid-request`", body = Body, content_type = "application/problem+json"),
+        (status = 401, description = "`unauthorized`", body = Body, content_type = "application/problem+json"),
+        (status = 403, description = "`forbidden`", body = Body, content_type = "application/problem+json"),
+        (status = 409, description = "`older-grant`, or `token-in-use`", body = Body, content_type = "application/problem+json"),
+        (status = 413, description = "`too-large`", body = Body, content_type = "application/problem+json"),
+        (status = 415, description = "`unsupported-media-type`", body = Body, content_type = "application/problem+json"),
+        (status = 503, description = "`not-working`, or `database-unavailable`", body = Body, content_type = "application/problem+json"),
+    ),
+    security(("token" = ["admin"]))
+)]
 pub(in crate::server) async fn put(
     asked: Allowed<Changing>,
     Id(id): Id,
@@ -68,6 +111,23 @@ pub(in crate::server) async fn put(
 }
 
 /// The connection goes, its tokens are erased.
+#[utoipa::path(
+    delete,
+    path = "/v1/connections/{id}",
+    tag = "grants",
+    params(
+        ("id" = String, Path, description = "The application's own id", max_length = 128, pattern = "^[A-Za-z0-9._:@-]+$"),
+    ),
+    responses(
+        (status = 204, description = "Gone; its tokens are erased"),
+        (status = 400, description = "`invalid-request`", body = Body, content_type = "application/problem+json"),
+        (status = 401, description = "`unauthorized`", body = Body, content_type = "application/problem+json"),
+        (status = 403, description = "`forbidden`", body = Body, content_type = "application/problem+json"),
+        (status = 404, description = "`unknown-connection`", body = Body, content_type = "application/problem+json"),
+        (status = 503, description = "`not-working`, or `database-unavailable`", body = Body, content_type = "application/problem+json"),
+    ),
+    security(("token" = ["admin"]))
+)]
 pub(in crate::server) async fn delete(
     asked: Allowed<Changing>,
     Id(id): Id,

@@ -1,12 +1,13 @@
 //! What can be asked for: one file a resource.
 
-mod access_token;
-mod connections;
-mod grants;
-mod health;
-mod metrics;
-mod timeline;
-mod verbs;
+pub(super) mod access_token;
+pub(super) mod connections;
+pub(super) mod grants;
+pub(super) mod health;
+pub(super) mod metrics;
+pub(super) mod openapi;
+pub(super) mod timeline;
+pub(super) mod verbs;
 
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Resource};
@@ -46,6 +47,7 @@ pub(super) fn configure(routes: &mut ServiceConfig, face: Face) {
 
 fn private(routes: &mut ServiceConfig) {
     routes
+        .service(at("/openapi.json").route(web::get().to(openapi::get)))
         .service(at("/metrics").route(web::get().to(metrics::get)))
         .service(at("/v1/connections").route(web::get().to(connections::list)))
         .service(

@@ -2,10 +2,11 @@
 
 use actix_web::HttpResponse;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::super::auth::{Allowed, Looking};
 use super::super::extract::{Known, Query, invalid};
-use super::super::problem::{DATABASE_UNAVAILABLE, Problem};
+use super::super::problem::{Body, DATABASE_UNAVAILABLE, Problem};
 use super::super::state::Here;
 use crate::views::EntryView;
 
@@ -20,13 +21,34 @@ pub(in crate::server) struct Asked {
     limit: Option<usize>,
 }
 
-#[derive(Serialize)]
-struct Page<'a> {
+/// A part of a timeline.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Timeline)]
+pub(in crate::server) struct Page<'a> {
     entries: Vec<EntryView<'a>>,
     next_cursor: Option<String>,
 }
 
 /// A page.
+#[utoipa::path(
+    get,
+    path = "/v1/connections/{id}/timeline",
+    tag = "connections",
+    params(
+        ("id" = String, Path, description = "The application's own id", max_length = 128, pattern = "^[A-Za-z0-9._:@-]+$"),
+        ("cursor" = Option<String>, Query, description = "next_cursor of the page before"),
+        ("limit" = Option<usize>, Query, description = "100 where absent", minimum = 1, maximum = 1000),
+    ),
+    responses(
+        (status = 200, description = "What happened, newest first", body = Page),
+        (status = 400, description = "`invalid-request`", body = Body, content_type = "application/problem+json"),
+        (status = 401, description = "`unauthorized`", body = Body, content_type = "application/problem+json"),
+        (status = 403, description = "`forbidden`", body = Body, content_type = "application/problem+json"),
+        (status = 404, description = "`unknown-connection`", body = Body, content_type = "application/problem+json"),
+        (status = 503, description = "`not-working`, or `database-unavailable`", body = Body, content_type = "application/problem+json"),
+    ),
+    security(("token" = ["read"]))
+)]
 pub(in crate::server) async fn get(
     _: Allowed<Looking>,
     Known(cell): Known,

@@ -10,18 +10,38 @@ use tokio::time::timeout;
 
 use super::super::auth::{Allowed, Changing};
 use super::super::extract::Known;
-use super::super::problem::{PAUSED, Problem, REAUTHORIZATION_REQUIRED};
+use super::super::problem::{Body, PAUSED, Problem, REAUTHORIZATION_REQUIRED};
 use super::super::show;
 use super::super::state::Here;
 use super::super::work;
 use crate::domain::status::Status;
 use crate::registry::cell::Cell;
 use crate::services::{grants, serving};
+use crate::views::ConnectionView;
 
 /// Whoever asked waits so long for it to be done.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A new pair, now.
+#[utoipa::path(
+    post,
+    path = "/v1/connections/{id}/refresh",
+    tag = "connections",
+    params(
+        ("id" = String, Path, description = "The application's own id", max_length = 128, pattern = "^[A-Za-z0-9._:@-]+$"),
+    ),
+    responses(
+        (status = 200, description = "Refreshed", body = ConnectionView),
+        (status = 202, description = "It will be", body = ConnectionView),
+        (status = 400, description = "`invalid-request`", body = Body, content_type = "application/problem+json"),
+        (status = 401, description = "`unauthorized`", body = Body, content_type = "application/problem+json"),
+        (status = 403, description = "`forbidden`", body = Body, content_type = "application/problem+json"),
+        (status = 404, description = "`unknown-connection`", body = Body, content_type = "application/problem+json"),
+        (status = 409, description = "`paused`, or `reauthorization-required`", body = Body, content_type = "application/problem+json"),
+        (status = 503, description = "`not-working`, or `database-unavailable`", body = Body, content_type = "application/problem+json"),
+    ),
+    security(("token" = ["admin"]))
+)]
 pub(in crate::server) async fn refresh(
     _: Allowed<Changing>,
     Known(cell): Known,
@@ -36,6 +56,25 @@ pub(in crate::server) async fn refresh(
 }
 
 /// The subscription is looked at, now.
+#[utoipa::path(
+    post,
+    path = "/v1/connections/{id}/verify",
+    tag = "connections",
+    params(
+        ("id" = String, Path, description = "The application's own id", max_length = 128, pattern = "^[A-Za-z0-9._:@-]+$"),
+    ),
+    responses(
+        (status = 200, description = "Verified", body = ConnectionView),
+        (status = 202, description = "It will be", body = ConnectionView),
+        (status = 400, description = "`invalid-request`", body = Body, content_type = "application/problem+json"),
+        (status = 401, description = "`unauthorized`", body = Body, content_type = "application/problem+json"),
+        (status = 403, description = "`forbidden`", body = Body, content_type = "application/problem+json"),
+        (status = 404, description = "`unknown-connection`", body = Body, content_type = "application/problem+json"),
+        (status = 409, description = "`paused`, or `reauthorization-required`", body = Body, content_type = "application/problem+json"),
+        (status = 503, description = "`not-working`, or `database-unavailable`", body = Body, content_type = "application/problem+json"),
+    ),
+    security(("token" = ["admin"]))
+)]
 pub(in crate::server) async fn verify(
     _: Allowed<Changing>,
     Known(cell): Known,
@@ -50,6 +89,25 @@ pub(in crate::server) async fn verify(
 }
 
 /// No refresh and no verification until it is resumed.
+#[utoipa::path(
+    post,
+    path = "/v1/connections/{id}/pause",
+    tag = "connections",
+    params(
+        ("id" = String, Path, description = "The application's own id", max_length = 128, pattern = "^[A-Za-z0-9._:@-]+$"),
+    ),
+    responses(
+        (status = 200, description = "Paused", body = ConnectionView),
+        (status = 202, description = "It will be", body = ConnectionView),
+        (status = 400, description = "`invalid-request`", body = Body, content_type = "application/problem+json"),
+        (status = 401, description = "`unauthorized`", body = Body, content_type = "application/problem+json"),
+        (status = 403, description = "`forbidden`", body = Body, content_type = "application/problem+json"),
+        (status = 404, description = "`unknown-connection`", body = Body, content_type = "application/problem+json"),
+        (status = 409, description = "`paused`, or `reauthorization-required`", body = Body, content_type = "application/problem+json"),
+        (status = 503, description = "`not-working`, or `database-unavailable`", body = Body, content_type = "application/problem+json"),
+    ),
+    security(("token" = ["admin"]))
+)]
 pub(in crate::server) async fn pause(
     asked: Allowed<Changing>,
     Known(cell): Known,
@@ -59,6 +117,25 @@ pub(in crate::server) async fn pause(
 }
 
 /// It works again.
+#[utoipa::path(
+    post,
+    path = "/v1/connections/{id}/resume",
+    tag = "connections",
+    params(
+        ("id" = String, Path, description = "The application's own id", max_length = 128, pattern = "^[A-Za-z0-9._:@-]+$"),
+    ),
+    responses(
+        (status = 200, description = "Resumed", body = ConnectionView),
+        (status = 202, description = "It will be", body = ConnectionView),
+        (status = 400, description = "`invalid-request`", body = Body, content_type = "application/problem+json"),
+        (status = 401, description = "`unauthorized`", body = Body, content_type = "application/problem+json"),
+        (status = 403, description = "`forbidden`", body = Body, content_type = "application/problem+json"),
+        (status = 404, description = "`unknown-connection`", body = Body, content_type = "application/problem+json"),
+        (status = 409, description = "`paused`, or `reauthorization-required`", body = Body, content_type = "application/problem+json"),
+        (status = 503, description = "`not-working`, or `database-unavailable`", body = Body, content_type = "application/problem+json"),
+    ),
+    security(("token" = ["admin"]))
+)]
 pub(in crate::server) async fn resume(
     asked: Allowed<Changing>,
     Known(cell): Known,

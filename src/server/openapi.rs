@@ -1,0 +1,67 @@
+//! The description of the API, made of what stands beside each route.
+
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+
+use super::problem::Body;
+use super::routes::{access_token, connections, grants, health, metrics, openapi, timeline, verbs};
+use crate::views::{AccessTokenView, ConnectionView, EntryView, WebhookView};
+
+/// The whole API.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "calendly-keeper",
+        description = "Keeps every Calendly connection of an application alive: ask it for tokens, hand it grants, see how \
+                       connections stand. Times are RFC 3339 in UTC. Every error is an RFC 9457 problem whose type ends with \
+                       a stable name."
+    ),
+    paths(
+        health::live,
+        health::ready,
+        metrics::get,
+        openapi::get,
+        connections::list,
+        connections::one,
+        grants::put,
+        grants::delete,
+        access_token::get,
+        timeline::get,
+        verbs::refresh,
+        verbs::verify,
+        verbs::pause,
+        verbs::resume,
+    ),
+    components(schemas(
+        AccessTokenView,
+        ConnectionView,
+        WebhookView,
+        EntryView,
+        Body,
+        connections::List,
+        timeline::Page,
+        grants::Line,
+        health::Health
+    )),
+    modifiers(&Bearer)
+)]
+struct Api;
+
+struct Bearer;
+
+impl Modify for Bearer {
+    fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
+        let scheme = Http::builder()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some(
+                "An API token of server.api_tokens; the scopes named at a route are the roles that may",
+            ))
+            .build();
+        api.components.get_or_insert_default().add_security_scheme("token", SecurityScheme::Http(scheme));
+    }
+}
+
+/// The document.
+pub(super) fn document() -> utoipa::openapi::OpenApi {
+    Api::openapi()
+}
