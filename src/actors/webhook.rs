@@ -55,7 +55,8 @@ impl WebhookActor {
             let Some(group) = self.queue.pop_front() else { return };
             let asked = self.asked.remove(&group).unwrap_or_default();
             let members = self.members(&group, asked);
-            let grants: Vec<_> = members.iter().map(|cell| cell.read(|c| c.grant_id)).collect();
+            let asked: Vec<_> =
+                members.iter().map(|cell| (cell.read(|c| c.grant_id), cell.verify_asked())).collect();
             self.running.insert(group.clone(), ());
             let services = self.shared.services.clone();
             let task = self.shared.services.io.spawn({
@@ -68,7 +69,7 @@ impl WebhookActor {
                     error!(target: "webhook", error:% = error; "the verification's task failed");
                     Verified::Later(Duration::from_secs(60))
                 });
-                actor.verified(&verified, members.iter().zip(grants));
+                actor.verified(&verified, members.iter().zip(asked));
                 if actor.asked.contains_key(&group) {
                     actor.queue.push_back(group);
                 }
@@ -90,12 +91,16 @@ impl WebhookActor {
     }
 
     /// Says when to look again, and tells those who wait.
-    fn verified<'c>(&self, verified: &Verified, members: impl Iterator<Item = (&'c Arc<Cell>, GrantId)>) {
+    fn verified<'c>(
+        &self,
+        verified: &Verified,
+        members: impl Iterator<Item = (&'c Arc<Cell>, (GrantId, u32))>,
+    ) {
         let services = &self.shared.services;
         let now = services.adapters.clock.now();
         let every =
             services.settings.webhook.as_ref().map_or(UNAVAILABLE_AGAIN, |webhook| webhook.verify_every);
-        for (cell, grant) in members {
+        for (cell, (grant, asked)) in members {
             let after = match verified {
                 Verified::Done { .. } if cell.facts().webhook.state == WebhookState::Unavailable => {
                     UNAVAILABLE_AGAIN
@@ -107,10 +112,11 @@ impl WebhookActor {
                 Verified::Later(after) => after.mul_f64(1.0 + services.adapters.jitter.draw() / 4.0),
                 Verified::Rejected | Verified::NoToken => Duration::from_secs(5),
             };
-            // What was found out with an older grant says nothing about a new one: at once again.
-            let same_grant = cell.read(|c| c.grant_id) == grant;
+            // What was found out with an older grant says nothing about a new one, and whoever has asked since wants it
+            // looked at since: at once again.
+            let answers = cell.read(|c| c.grant_id) == grant && cell.verify_asked() == asked;
             let next = now + TimeDelta::from_std(after).unwrap_or(TimeDelta::MAX);
-            cell.set_verify_at(same_grant.then_some(next));
+            cell.set_verify_at(answers.then_some(next));
             if let Some(actor) = self.shared.children.address(cell.id()) {
                 actor.do_send(Look { verified: true });
             }

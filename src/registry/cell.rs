@@ -31,6 +31,8 @@ pub struct Cell {
     wake_at: AtomicI64,
     verify_at: AtomicI64,
     restarts: AtomicU32,
+    /// How often a verification was asked for at once.
+    verify_asked: AtomicU32,
     changed: Notify,
 }
 
@@ -84,6 +86,7 @@ impl Cell {
             wake_at: AtomicI64::new(i64::MAX),
             verify_at: AtomicI64::new(i64::MIN),
             restarts: AtomicU32::new(0),
+            verify_asked: AtomicU32::new(0),
             changed: Notify::new(),
         }
     }

@@ -57,7 +57,8 @@ fn curl() {
 
 #[test]
 fn rust() {
-    let example = Path::new(env!("CARGO_BIN_EXE_calendly-keeper")).with_file_name("examples").join("ask_for_token");
+    let example =
+        Path::new(env!("CARGO_BIN_EXE_calendly-keeper")).with_file_name("examples").join("ask_for_token");
     // `cargo test` builds it; `cargo test --test http` does not.
     if example.exists() {
         asks_and_asks_again(example.to_str().unwrap(), &[]);

@@ -4,6 +4,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::disallowed_methods,
+    clippy::print_stderr,
     dead_code,
     reason = "tests fail by panicking, and wait on real processes; what is shared is not all used here"
 )]

@@ -21,6 +21,9 @@ impl Cell {
 
     /// When its subscription is to be verified next; `None`: at once.
     pub fn set_verify_at(&self, at: Option<DateTime<Utc>>) {
+        if at.is_none() {
+            self.verify_asked.fetch_add(1, Ordering::Relaxed);
+        }
         self.verify_at.store(at.map_or(i64::MIN, |at| at.timestamp_millis()), Ordering::Relaxed);
         self.changed.notify_waiters();
     }
@@ -29,6 +32,12 @@ impl Cell {
     #[must_use]
     pub fn verify_at(&self) -> Option<DateTime<Utc>> {
         DateTime::from_timestamp_millis(self.verify_at.load(Ordering::Relaxed))
+    }
+
+    /// Changes each time that a verification is asked for at once: one that began before does not answer that.
+    #[must_use]
+    pub fn verify_asked(&self) -> u32 {
+        self.verify_asked.load(Ordering::Relaxed)
     }
 
     /// The wall clock was set by so much: the times that were told by it move along. A token that was issued before
