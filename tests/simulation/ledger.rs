@@ -1,11 +1,12 @@
 //! What Calendly knows: every grant and pair, who presented what, and which answers arrived.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::time::Duration;
 
 use calendly_keeper::domain::subscription::Found;
 
-use super::plan::{ApiTrouble, Trouble};
+use super::plan::{ApiTrouble, Time, Trouble};
 
 /// So many token requests a user and minute are Calendly's limit.
 const USERS_MINUTE: usize = 8;
@@ -21,6 +22,16 @@ pub(crate) struct Violation {
     pub(crate) at: Duration,
     pub(crate) of: Option<u32>,
     pub(crate) what: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} broken at {}, ", self.promise, Time(self.at))?;
+        match self.of {
+            Some(of) => write!(f, "connection c{of}: {}", self.what),
+            None => write!(f, "for all: {}", self.what),
+        }
+    }
 }
 
 /// Why nobody has a grant's tokens any more, or may not use them.
@@ -152,7 +163,7 @@ impl Ledger {
         if let Some((Answer::Arrived, successor, then)) = known.spent {
             let what = format!(
                 "refresh-{pair} was presented again, after the answer with refresh-{successor} (asked for at {}) had arrived whole",
-                super::plan::Time(then)
+                Time(then)
             );
             self.broken("P1", at, Some(of), what);
         }
@@ -198,7 +209,7 @@ impl Ledger {
         self.in_vain.push_back(at);
         let count = self.in_vain.len();
         if count > PROBES {
-            let since = super::plan::Time(since);
+            let since = Time(since);
             self.broken(
                 "P8",
                 at,

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::draw::draw;
 use super::ledger::Violation;
-use super::plan::{Plan, Time};
+use super::plan::Plan;
 use super::run::{Report, play};
 use super::shrink::shrink;
 
@@ -39,8 +39,12 @@ pub(crate) fn play_all() {
         while let Some(seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)) {
             let plan = draw(*seed, connections, days);
             let report = play(&plan);
-            if report.violation.is_some() {
+            if let Some(violation) = &report.violation {
                 next.store(seeds.len(), Ordering::Relaxed);
+                eprintln!("simulation: KEEPER_SIM_SEED={seed}: {violation}");
+                eprintln!(
+                    "simulation: looking for the least that breaks it, which may take longer than finding it"
+                );
                 tell(&plan);
             }
             reports.push(report);
@@ -79,12 +83,8 @@ pub(crate) fn examine(plan: &Plan) -> Option<(Violation, Plan)> {
 }
 
 fn tell(plan: &Plan) {
-    let Some((Violation { promise, at, of, what }, smallest)) = examine(plan) else {
-        eprintln!("simulation: seed {} broke a promise once, and not when it was played again", plan.seed);
-        return;
-    };
-    let of = of.map_or("all".into(), |of| format!("c{of}"));
-    let at = Time(at);
-    eprintln!("simulation: {promise} broken at {at}, connection {of}: {what}");
-    eprintln!("the whole plan: KEEPER_SIM_SEED={}\nwhat of it is needed: {smallest}", plan.seed);
+    match examine(plan) {
+        Some((violation, smallest)) => eprintln!("simulation: {violation}\nwith no more than {smallest}"),
+        None => eprintln!("simulation: seed {} breaks nothing when it is played again", plan.seed),
+    }
 }

@@ -5,6 +5,7 @@ use std::collections::BinaryHeap;
 use std::time::Duration;
 
 use actix::System;
+use calendly_keeper::domain::status::Status;
 use calendly_keeper::runtime::sleep;
 use calendly_keeper::store::MemoryStore;
 
@@ -182,12 +183,17 @@ impl Simulation {
         }
     }
 
-    /// Does what the users want, where it can be done.
+    /// Notes who is parked, and does what the users want, where it can be done.
     async fn step(&mut self, life: &Life) {
+        let now = self.outside.clock.now();
+        for (&of, person) in &mut self.people {
+            if life.cell(of).is_some_and(|cell| cell.status().status == Status::Quarantined) {
+                person.crashed = now;
+            }
+        }
         if self.away + self.hanging > 0 || !life.keeper.shared.is_started() {
             return;
         }
-        let now = self.outside.clock.now();
         let quiet = now + Duration::from_secs(QUIET) >= self.ends;
         let mut wrong = None;
         for (&of, person) in &mut self.people {
