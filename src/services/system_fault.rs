@@ -216,12 +216,11 @@ impl SystemFault {
         state.streaks.get(&kind).is_some_and(|streak| streak.ids.len() >= among && streak.times >= AGAIN)
     }
 
-    /// A refresh succeeded: whatever kept it from that is over.
+    /// A refresh succeeded, and its pair is in the database: whatever kept it from that is over.
     pub fn succeeded(&self, now: DateTime<Utc>) {
         let answered = |kind: Kind| matches!(kind.group(), Group::Calendly | Group::Database);
         self.end_where(now, answered, |state| {
             state.streaks.clear();
-            state.successes += 1;
             state.doubts_database = false;
             state.stubborn = false;
             self.limiter.succeeded();

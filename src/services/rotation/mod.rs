@@ -133,6 +133,8 @@ impl Rotation {
         drop(permit);
         let (ended, outcome) = match answered {
             exchange::Answered::Pair(commit, oddities) => {
+                self.services.system.gave_tokens();
+                drop(turn); // a row that is refused is tried on: the others have their turn meanwhile
                 return (self.keep(held, *commit, oddities).await, Some(RefreshOutcome::Success));
             }
             exchange::Answered::Refused => refusal::refused(self, held, turn.is_some()).await,

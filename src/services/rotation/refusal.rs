@@ -149,7 +149,11 @@ async fn stands(rotation: &Rotation, mut grace: Duration) -> bool {
         };
         called.insert(witness.id().clone());
         if let Some(task) = start(services, &witness, Why::Witness) {
-            let _ = task.await; // how it ended is told to `system`
+            // How it ended is told to `system`. A pair that its row does not take is tried on for as long as that lasts.
+            tokio::select! {
+                _ = task => {}
+                () = system.given_after(before) => {}
+            }
         }
         // The streak counts no further than many: that a witness was refused shows in what was withheld.
         if system.many_refused() && system.is_withheld(witness.id()) {

@@ -40,7 +40,13 @@ impl SystemFault {
         Some(turn)
     }
 
-    /// How many refreshes have succeeded so far.
+    /// Calendly gave somebody tokens: whatever the database makes of them, it does not refuse everybody.
+    pub fn gave_tokens(&self) {
+        lock(&self.state).successes += 1;
+        self.changed.notify_waiters();
+    }
+
+    /// How often Calendly has given tokens so far.
     #[must_use]
     pub fn successes(&self) -> u64 {
         lock(&self.state).successes
@@ -59,6 +65,19 @@ impl SystemFault {
             true => Evidence::Withheld,
             false if self.successes() > before => Evidence::Stands,
             false => Evidence::None,
+        }
+    }
+
+    /// Ends when Calendly has given tokens after the first `before` times.
+    pub async fn given_after(&self, before: u64) {
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if self.successes() > before {
+                return;
+            }
+            changed.await;
         }
     }
 

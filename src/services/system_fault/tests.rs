@@ -44,12 +44,11 @@ fn a_success_between_them_starts_the_count_anew_and_another_kind_does_not() {
 #[tokio::test(start_paused = true)]
 async fn a_refusal_stands_only_when_a_success_follows_it() {
     let faults = faults();
-    let now = DateTime::UNIX_EPOCH;
     let (grace, one) = (Duration::from_secs(2), id(1));
-    faults.succeeded(now);
+    faults.gave_tokens();
     let before = faults.successes();
     assert_eq!(faults.evidence(&one, before, grace).await, Evidence::None, "an earlier one says nothing");
-    let (evidence, ()) = tokio::join!(faults.evidence(&one, before, grace), async { faults.succeeded(now) });
+    let (evidence, ()) = tokio::join!(faults.evidence(&one, before, grace), async { faults.gave_tokens() });
     assert_eq!(evidence, Evidence::Stands);
 }
 
