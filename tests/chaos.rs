@@ -30,8 +30,6 @@ mod support;
 
 #[path = "chaos/crew.rs"]
 mod crew;
-#[path = "chaos/outages.rs"]
-mod outages;
 #[path = "chaos/play.rs"]
 mod play;
 #[path = "chaos/report.rs"]
@@ -43,7 +41,8 @@ mod stage;
 #[path = "chaos/troubles.rs"]
 mod troubles;
 
-use settings::{Backend, Settings};
+use settings::Settings;
+use support::database::Backend;
 
 fn nothing_is_lost_but_what_nobody_can_save(backend: Backend) {
     let Some(settings) = Settings::read(backend) else {

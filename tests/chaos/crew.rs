@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use rustix::process::Signal;
 
+use crate::support::exposures::{Exposures, last_status};
 use crate::support::keeper_process::{KeeperProcess, Setup};
 use crate::support::wait::until;
 
@@ -38,8 +39,7 @@ pub(crate) struct Record {
     pub(crate) frozen: Vec<Duration>,
     /// Actors that were started again.
     pub(crate) actors: u64,
-    /// Median and 99th percentile of each life that refreshed something.
-    pub(crate) exposures: Vec<(Duration, Duration)>,
+    pub(crate) exposures: Exposures,
 }
 
 impl Crew {
@@ -136,34 +136,14 @@ impl Record {
         for bad in ["panicked", "quarantined connection", "reason=revoked", "reason=dead_on_arrival"] {
             assert!(!said.contains(bad), "{bad}:\n{}", tail(said));
         }
-        let last = |key: &str| {
-            let status =
-                said.lines().rev().find(|line| line.contains(" supervisor ") && line.contains(key))?;
-            status.split_whitespace().find_map(|word| word.strip_prefix(key)).map(str::to_owned)
-        };
-        self.actors += last("restarts=").map_or(0, |restarts| restarts.parse().unwrap());
-        let exposed = |key| last(key).map(|shown| duration(&shown));
-        self.exposures.extend(exposed("exposure_median=").zip(exposed("exposure_p99=")));
+        self.actors += last_status(said, "restarts=").map_or(0, |restarts| restarts.parse().unwrap());
+        self.exposures.life(said);
         worked(said)
     }
 }
 
 fn worked(said: &str) -> bool {
     said.contains(" started connections=")
-}
-
-/// As `Duration`'s own `{:?}` writes it.
-fn duration(shown: &str) -> Duration {
-    let unit = shown.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
-    let number: f64 = shown.trim_end_matches(unit).parse().unwrap();
-    let seconds = match unit {
-        "ns" => 1e-9,
-        "µs" => 1e-6,
-        "ms" => 1e-3,
-        "s" => 1.0,
-        _ => panic!("{shown}: no duration"),
-    };
-    Duration::from_secs_f64(number * seconds)
 }
 
 fn tail(said: &str) -> String {

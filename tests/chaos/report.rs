@@ -176,13 +176,8 @@ impl fmt::Display for Report {
             let name = format!("recovered from {what}, {end}");
             row(&name, format!("median {median}, longest {longest} ({})", took.len()))?;
         }
-        let (mut medians, mut p99s): (Vec<_>, Vec<_>) = record.exposures.iter().copied().unzip();
-        medians.sort();
-        p99s.sort();
-        let middle = |of: &[Duration]| of.get(of.len() / 2).copied().unwrap_or_default();
-        let (median, p99) = (middle(&medians), middle(&p99s));
+        let (median, p99, worst) = record.exposures.figures();
         row("exposure, median of lives: median", format!("{median:.1?}"))?;
-        let worst = p99s.last().copied().unwrap_or_default();
         row(
             "exposure, median of lives: 99th percentile",
             format!("{p99:.1?} (worst, frozen or without its database: {worst:.1?})"),

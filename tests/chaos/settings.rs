@@ -3,25 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::support::database::Backend;
 use crate::support::rig::setting;
 
 /// From here on a run has the time for troubles that need some.
 const LONG: Duration = Duration::from_secs(120);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Backend {
-    Sqlite,
-    Postgres,
-}
-
-impl Backend {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Sqlite => "sqlite",
-            Self::Postgres => "postgres",
-        }
-    }
-}
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {

@@ -1,6 +1,7 @@
 //! Where it all happens: a simulated Calendly whose answers fail, a database, and the connections in it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,9 +14,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::crew::Crew;
-use crate::outages::Database;
 use crate::settings::Settings;
-use crate::support::book::{Book, Lost, Token, rows};
+use crate::support::book::{Book, Lost, Token, journalled, rows};
+use crate::support::database::Database;
 use crate::support::keeper_process::Setup;
 use crate::support::postgres::Stop;
 use crate::support::rig::open_at;
@@ -33,6 +34,8 @@ pub(crate) struct Stage {
     pub(crate) database: Database,
     pub(crate) book: Book,
     home: tempfile::TempDir,
+    /// Of the keepers.
+    data: BTreeSet<PathBuf>,
     key: String,
     runtime: Runtime,
 }
@@ -71,7 +74,8 @@ impl Stage {
             };
             setups.push(setups[0].beside(&directory, &format!("keeper-{n}.log")));
         }
-        let stage = Self { simulator, database, book, home, key, runtime };
+        let data = setups.iter().map(|setup| setup.home.clone()).collect();
+        let stage = Self { simulator, database, book, home, data, key, runtime };
         stage.set_faults(if settings.is_long() { 0.01 } else { 0.03 });
         (stage, setups)
     }
@@ -116,8 +120,11 @@ impl Stage {
     }
 
     pub(crate) fn store(&self) -> Arc<dyn Store> {
-        let keys = KeyRing::parse(&[&self.key]).unwrap();
-        open_at(&self.runtime, self.database.url(), self.home.path(), keys, false)
+        open_at(&self.runtime, self.database.url(), self.home.path(), self.keys(), false)
+    }
+
+    fn keys(&self) -> KeyRing {
+        KeyRing::parse(&[&self.key]).unwrap()
     }
 
     pub(crate) fn rows(&self) -> Vec<Connection> {
@@ -158,14 +165,17 @@ impl Stage {
 
     /// What rows lack, while nobody refreshes, must be what a kill has cost. Whether it is so already.
     pub(crate) fn is_level(&self, crew: &Crew) -> bool {
-        let behind = self.book.behind(&self.simulator, &self.rows());
+        let behind = self.book.behind(&self.simulator, &self.rows(), &BTreeSet::new());
         let issued = self.issued();
         behind.iter().all(|lost| explained(lost, &issued, crew).is_ok())
     }
 
-    /// Takes down what rows lack when nobody runs: the cost of a kill, and of nothing else.
+    /// Takes down what rows and journals lack when nobody runs: the cost of a kill, and of nothing else.
     pub(crate) fn compare(&mut self, crew: &Crew) -> usize {
-        let behind = self.book.behind(&self.simulator, &self.rows());
+        let store = self.store();
+        let in_journal = |home: &PathBuf| journalled(&self.runtime, &store, home, self.keys());
+        let in_journals = self.data.iter().flat_map(in_journal).collect();
+        let behind = self.book.behind(&self.simulator, &rows(&self.runtime, &store), &in_journals);
         let issued = self.issued();
         let newly = behind.len();
         for lost in behind {

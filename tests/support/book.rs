@@ -5,10 +5,13 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use calendly_keeper::cli::open::journal;
+use calendly_keeper::clock::SystemClock;
 use calendly_keeper::domain::grant::{Connection, NewGrant as Offer, Put};
 use calendly_keeper::domain::secrets::AccessToken;
 use calendly_keeper::ports::Store;
 use calendly_keeper::simulator::{NewGrant, PresentationOutcome, PresentedEntry, SeedUser, Simulator};
+use calendly_keeper::store::KeyRing;
 use chrono::{DateTime, Utc};
 use tokio::runtime::Runtime;
 
@@ -65,16 +68,24 @@ impl Book {
         Self { lifetime, ahead, given, lost: vec![], open: BTreeSet::new() }
     }
 
-    /// What is lost if nobody but these rows knows anything: each holds Calendly's newest pair, or lacks only the last
-    /// answer that was asked for with its token, of which it says so. What is known to be lost is left out.
-    pub(crate) fn behind(&self, simulator: &Simulator, rows: &[Connection]) -> Vec<Lost> {
+    /// What is lost if nobody but these rows, and these journalled pairs, knows anything: each row holds Calendly's newest
+    /// pair, or lacks only the last answer that was asked for with its token, of which it says so. What is known to be
+    /// lost is left out.
+    pub(crate) fn behind(
+        &self,
+        simulator: &Simulator,
+        rows: &[Connection],
+        journalled: &BTreeSet<String>,
+    ) -> Vec<Lost> {
         assert_eq!(rows.len(), self.ahead.len(), "a connection is gone");
         let mut behind = vec![];
         for row in rows {
             let id = row.id.as_str();
             let newest = simulator.current_grant(id).unwrap();
             let stored = row.access_token.as_ref().map(AccessToken::expose);
-            if self.open.contains(id) || stored == Some(newest.access_token.as_str()) {
+            let kept =
+                stored == Some(newest.access_token.as_str()) || journalled.contains(&newest.access_token);
+            if self.open.contains(id) || kept {
                 continue;
             }
             let facts = simulator.refresh_token_facts(&newest.refresh_token).unwrap();
@@ -143,5 +154,21 @@ pub(crate) fn rows(runtime: &Runtime, store: &Arc<dyn Store>) -> Vec<Connection>
                 return rows;
             }
         }
+    })
+}
+
+/// The access tokens that the journal in a data directory knows, while nobody runs there: the next start writes them into
+/// a database that lacks them.
+pub(crate) fn journalled(
+    runtime: &Runtime,
+    store: &Arc<dyn Store>,
+    home: &Path,
+    keys: KeyRing,
+) -> BTreeSet<String> {
+    runtime.block_on(async {
+        let journal = journal(home, &**store, keys, Arc::new(SystemClock), runtime.handle()).await.unwrap();
+        let known = journal.known().await.unwrap().into_known();
+        let tokens = known.filter_map(|(_, known)| known.grant?.access_token);
+        tokens.map(|token| token.expose().to_owned()).collect()
     })
 }

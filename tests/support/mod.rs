@@ -8,6 +8,8 @@
 )]
 
 pub(crate) mod book;
+pub(crate) mod database;
+pub(crate) mod exposures;
 pub(crate) mod fake_calendly;
 pub(crate) mod heard;
 pub(crate) mod keeper_process;

@@ -40,20 +40,26 @@ pub(crate) struct Rig {
 
 /// A keeper on `home/keeper.db` whose subscriptions are verified every `verify_every`.
 pub(crate) fn rig(simulator: &Simulator, home: &Path, verify_every: Duration) -> Rig {
+    rig_at(SQLITE, simulator, home, verify_every)
+}
+
+/// The same with the database at `url`.
+pub(crate) fn rig_at(url: &str, simulator: &Simulator, home: &Path, verify_every: Duration) -> Rig {
+    let journal_use = if url == SQLITE { Use::Instead } else { Use::Beside };
     let io = process::io_runtime().unwrap();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let keys = KeyRing::ephemeral();
-    let store = open(&io, home, keys.clone(), true);
+    let store = open_at(&io, url, home, keys.clone(), true);
     let journal = io.block_on(cli::open::journal(home, &*store, keys, clock.clone(), io.handle())).unwrap();
     let secret = ClientSecret::new(simulator.client_secret());
-    let url: url::Url = simulator.url().parse().unwrap();
-    let client = calendly::Settings::new(url.clone(), url, simulator.client_id(), secret);
+    let at: url::Url = simulator.url().parse().unwrap();
+    let client = calendly::Settings::new(at.clone(), at, simulator.client_id(), secret);
     let settings = Settings {
         client_id: simulator.client_id().into(),
         max_concurrent: 64,
         timeline_keep: Duration::from_secs(90 * 24 * 3600),
         scopes: vec![],
-        journal: Use::Instead,
+        journal: journal_use,
         webhook: Some(WebhookSettings {
             callback: CallbackTemplate::parse(CALLBACK).unwrap(),
             scope: Scope::User,

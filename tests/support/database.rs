@@ -5,9 +5,24 @@ use std::path::Path;
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 
-use crate::settings::Backend;
-use crate::support::postgres::{Durability, Postgres, Stop, psql};
-use crate::support::rig::SQLITE;
+use super::postgres::{Durability, Postgres, Stop, psql};
+use super::rig::SQLITE;
+
+/// Which of the two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Backend {
+    Sqlite,
+    Postgres,
+}
+
+impl Backend {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
+        }
+    }
+}
 
 pub(crate) enum Database {
     Sqlite { locked: Option<SqliteConnection> },
