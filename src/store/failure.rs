@@ -34,6 +34,7 @@ impl From<Error> for Failure {
                     Kind::UnableToSendCommand | Kind::ClosedConnection => Self::Away(message),
                     Kind::ReadOnlyTransaction => Self::Unwritable(message),
                     _ if takes_no_writes(&message) => Self::Unwritable(message),
+                    _ if message == LOCKED => Self::Away(message),
                     _ => Self::Unclear(message),
                 }
             }
@@ -44,6 +45,10 @@ impl From<Error> for Failure {
         }
     }
 }
+
+/// SQLite's words where another program held the lock for longer than is waited for it. Whoever tried row by row would wait
+/// as long for each.
+const LOCKED: &str = "database is locked";
 
 /// SQLite's words for a file that is read-only or a disk that is full, and PostgreSQL's, which passes on what the system
 /// said; both have codes for it that diesel does not hand on.
@@ -98,6 +103,18 @@ mod tests {
         assert!(matches!(failing("PRAGMA max_page_count = 10", insert), Failure::Unwritable(_)));
         let nothing = "INSERT INTO t VALUES (NULL)";
         assert!(matches!(failing("", nothing), Failure::Refused(_)));
+    }
+
+    #[test]
+    fn a_file_that_another_program_locks_is_no_fault_of_a_row() {
+        let home = tempfile::tempdir().unwrap();
+        let open = || SqliteConnection::establish(home.path().join("db").to_str().unwrap()).unwrap();
+        let (mut db, mut other) = (open(), open());
+        db.batch_execute("CREATE TABLE t (v INTEGER)").unwrap();
+        other.batch_execute("BEGIN EXCLUSIVE").unwrap();
+        let failure =
+            Failure::from(diesel::sql_query("INSERT INTO t VALUES (1)").execute(&mut db).unwrap_err());
+        assert!(matches!(failure, Failure::Away(_)), "{failure:?}");
     }
 
     #[test]

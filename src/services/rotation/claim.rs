@@ -18,7 +18,7 @@ use crate::services::foreign;
 /// A configuration does not change while the keeper runs: no need to look often.
 const FOREIGN_CLIENT: Duration = Duration::from_secs(3600);
 
-/// A claim that takes longer is a reason to doubt the database.
+/// A claim or a commit that takes longer is a reason to doubt the database.
 const HANGS: Duration = Duration::from_secs(2);
 
 /// A claim of ours and what it gave.
@@ -97,7 +97,7 @@ pub(super) async fn claim(rotation: &Rotation) -> Result<Held, Ended> {
 }
 
 /// Waits on, but not without asking whether the database does anything at all.
-async fn patiently<T>(rotation: &Rotation, asked: impl Future<Output = T>) -> T {
+pub(super) async fn patiently<T>(rotation: &Rotation, asked: impl Future<Output = T>) -> T {
     tokio::pin!(asked);
     tokio::select! {
         answer = &mut asked => return answer,

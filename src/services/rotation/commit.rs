@@ -9,6 +9,7 @@ use serde_json::json;
 use tokio::sync::{Notify, watch};
 
 use super::Rotation;
+use super::claim::patiently;
 use crate::domain::ids::GrantId;
 use crate::domain::journal::{GrantHead, Journalled, Record, Tokens};
 use crate::domain::rotation::{Commit, Committed};
@@ -132,7 +133,7 @@ impl Keeping<'_> {
         let services = &self.rotation.services;
         let mut wait = Duration::from_millis(50);
         loop {
-            match services.adapters.store.commit(self.commit.clone()).await {
+            match patiently(self.rotation, services.adapters.store.commit(self.commit.clone())).await {
                 Ok(Committed::Kept) => return Kept::Committed,
                 Ok(Committed::Superseded(current)) => match self.forward(grant).await {
                     Ok(true) => return Kept::Committed,
