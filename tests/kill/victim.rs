@@ -9,7 +9,7 @@ use std::time::Duration;
 use calendly_keeper::domain::facts::{GrantFact, Refusal};
 use calendly_keeper::domain::grant::Connection;
 use calendly_keeper::ports::Store;
-use calendly_keeper::simulator::{Endpoint, Fault, FaultKind, Options, Simulator};
+use calendly_keeper::simulator::{Endpoint, Fault, FaultKind, IssuedEntry, Options, Simulator};
 use calendly_keeper::store::KeyRing;
 use chrono::{DateTime, TimeDelta, Utc};
 use rustix::process::Signal;
@@ -114,11 +114,12 @@ impl Victim {
         let journalled = journalled(&self.runtime, &store, self.home.path(), self.keys());
         let behind = self.book.behind(&self.simulator, &rows, &journalled);
         self.by_journal += self.book.behind(&self.simulator, &rows, &BTreeSet::new()).len() - behind.len();
+        let issued = self.simulator.ledger().issued;
         for lost in behind {
             let row = rows.iter().find(|row| row.id.as_str() == lost.id).unwrap();
             assert!(row.claim.is_some(), "its token was sent without a claim: {row:?}");
             assert!(matches!(row.facts.grant, GrantFact::Live { .. }), "{row:?}");
-            let before = self.killed_at - self.issued_at(&lost);
+            let before = self.killed_at - issued_at(&issued, &lost);
             assert!(
                 before < TimeDelta::milliseconds(WAY as i64) + EXPOSED,
                 "{before} before the kill: {row:?}"
@@ -128,13 +129,6 @@ impl Victim {
         }
         self.no_committed_answer_was_asked_for_again();
         self.simulator.come_back().unwrap();
-    }
-
-    fn issued_at(&self, lost: &Lost) -> DateTime<Utc> {
-        let pair = (lost.consumed.0, lost.consumed.1 + 1);
-        let issued = self.simulator.ledger().issued.into_iter();
-        let mut at = issued.filter(|entry| (entry.grant, entry.generation) == pair).map(|entry| entry.at);
-        at.next().unwrap()
     }
 
     /// What was lost is given to the keeper anew, as a user would.
@@ -212,6 +206,11 @@ impl Victim {
     fn keys(&self) -> KeyRing {
         KeyRing::parse(&[&self.setup.key]).unwrap()
     }
+}
+
+fn issued_at(issued: &[IssuedEntry], lost: &Lost) -> DateTime<Utc> {
+    let pair = (lost.consumed.0, lost.consumed.1 + 1);
+    issued.iter().find(|entry| (entry.grant, entry.generation) == pair).unwrap().at
 }
 
 impl fmt::Display for Victim {
