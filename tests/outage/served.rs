@@ -32,13 +32,13 @@ pub(crate) fn throughout(backend: Backend) {
     let Rig { io, services, .. } =
         rig_at(&url, &place.simulator, place.home.path(), Duration::from_secs(24 * 3600));
     let offers = |grants: Vec<_>| grants.iter().map(|grant| offer(grant, place.lifetime)).collect::<Vec<_>>();
-    io.block_on(grants::put(&services, offers(place.early()))).unwrap();
+    io.block_on(grants::put(&services, offers(place.early()), None)).unwrap();
     let signals = Signals::listen(&io).unwrap();
-    process::keep(io, signals, services.clone(), actor_settings(), async |_| {
+    process::keep(io, signals, services.clone(), actor_settings(), None, async |_| {
         refreshed(&services, "first", FIRST, 2).await;
         let held = place.hold();
         let held = held.iter().map(|grant| offer(grant, place.lifetime)).collect();
-        grants::put(&services, held).await.unwrap();
+        grants::put(&services, held, None).await.unwrap();
         until_async("all in flight", DEADLINE, async || place.all_in_flight().then_some(())).await;
 
         place.leaves();
