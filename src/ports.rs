@@ -15,7 +15,7 @@ use crate::domain::ids::{ConnectionId, Generation, GrantId};
 use crate::domain::journal::{Known, Tokens};
 use crate::domain::outcome::Outcome;
 use crate::domain::rotation::{ClaimRequest, Claimed, Commit, Committed, Refuse, Release};
-use crate::domain::secrets::{AccessToken, RefreshToken};
+use crate::domain::secrets::{AccessToken, AuthorizationCode, PkceVerifier, RefreshToken};
 use crate::domain::subscription::{Found, Owner, Recorded};
 use crate::domain::timeline::{Entry, Place, Told};
 
@@ -64,11 +64,24 @@ pub trait Jitter: Send + Sync {
     fn draw(&self) -> f64;
 }
 
-/// Calendly's OAuth server. Neither call follows a redirect or is resent by any layer below.
+/// A code and what shows that it is ours.
+#[derive(Clone, Copy, Debug)]
+pub struct CodeExchange<'a> {
+    /// As it came with the browser.
+    pub code: &'a AuthorizationCode,
+    /// The very one that the link had.
+    pub redirect_uri: &'a str,
+    /// What the link had a hash of.
+    pub verifier: &'a PkceVerifier,
+}
+
+/// Calendly's OAuth server. No call follows a redirect or is resent by any layer below.
 #[async_trait]
 pub trait TokenEndpoint: Send + Sync {
     /// Sends the refresh token, once.
     async fn refresh(&self, token: &RefreshToken) -> Outcome;
+    /// Sends an authorization code, once.
+    async fn exchange_code(&self, exchange: CodeExchange<'_>) -> Outcome;
     /// Ends the grant that the token belongs to. Also fine where the token is not known.
     ///
     /// # Errors

@@ -46,6 +46,14 @@ pub struct Settings {
     pub connect_timeout: Duration,
 }
 
+/// The consent page that users are sent to: `/oauth/authorize` of the OAuth server.
+///
+/// # Errors
+/// Where nothing can be put behind the URL.
+pub fn authorize_url(auth_url: &Url) -> Result<Url, SetupError> {
+    http::endpoint(auth_url, "calendly.auth_url", &["oauth", "authorize"])
+}
+
 impl Settings {
     /// Calendly itself, with the timeouts that the rotation's safety was calculated with.
     #[must_use]

@@ -1,4 +1,4 @@
-//! The token endpoint. A refresh token is sent once and then waited for; what the answer means is the domain's.
+//! The token endpoint. A refresh token, or a code, is sent once and then waited for; what the answer means is the domain's.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use super::{Settings, SetupError, rate};
 use crate::domain::loose_json;
 use crate::domain::outcome::{Outcome, Reply, judge};
 use crate::domain::secrets::{ClientSecret, RefreshToken};
-use crate::ports::{ApiError, Clock, TokenEndpoint};
+use crate::ports::{ApiError, Clock, CodeExchange, TokenEndpoint};
 use crate::runtime::sleep;
 
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -47,6 +47,16 @@ enum Came {
     NotSent,
     Lost,
     Whole { status: u16, body: Vec<u8>, wait: Option<Duration> },
+}
+
+impl Came {
+    fn judged(&self) -> Outcome {
+        judge(&match self {
+            Self::NotSent => Reply::NotSent,
+            Self::Lost => Reply::Lost,
+            Self::Whole { status, body, wait } => Reply::Whole { status: *status, body, wait: *wait },
+        })
+    }
 }
 
 impl TokenClient {
@@ -151,11 +161,17 @@ impl TokenClient {
 impl TokenEndpoint for TokenClient {
     async fn refresh(&self, token: &RefreshToken) -> Outcome {
         let form = form(&[("grant_type", "refresh_token"), ("refresh_token", token.expose())]);
-        judge(&match &self.exchange(form).await {
-            Came::NotSent => Reply::NotSent,
-            Came::Lost => Reply::Lost,
-            Came::Whole { status, body, wait } => Reply::Whole { status: *status, body, wait: *wait },
-        })
+        self.exchange(form).await.judged()
+    }
+
+    async fn exchange_code(&self, exchange: CodeExchange<'_>) -> Outcome {
+        let form = form(&[
+            ("grant_type", "authorization_code"),
+            ("code", exchange.code.expose()),
+            ("redirect_uri", exchange.redirect_uri),
+            ("code_verifier", exchange.verifier.expose()),
+        ]);
+        self.exchange(form).await.judged()
     }
 
     async fn revoke(&self, token: &RefreshToken) -> Result<(), ApiError> {

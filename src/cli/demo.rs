@@ -27,6 +27,7 @@ use crate::domain::subscription::callback::CallbackTemplate;
 use crate::domain::token::{DEFAULT_LIFETIME, Lifetime};
 use crate::ports::Clock;
 use crate::runtime::sleep;
+use crate::services::connect::ConnectSettings;
 use crate::services::journal::Use;
 use crate::services::{self, Services, WebhookSettings, grants};
 use crate::simulator::{self, SeedGrant, Simulator};
@@ -104,7 +105,8 @@ pub fn execute(args: &Args, out: &mut impl Write) -> anyhow::Result<()> {
     }))?;
     let journal = open::journal(home.path(), &*store, keys, clock.clone(), io.handle());
     let journal = io.block_on(journal)?;
-    let services = start::services(&client(&simulator)?, settings()?, store, journal, clock, io.handle())?;
+    let client = client(&simulator)?;
+    let services = start::services(&client, settings(&client)?, store, journal, clock, io.handle())?;
     io.block_on(hand_over(&services, &cast))?;
     let chaos = args.chaos.then(|| Chaos::begin(&simulator, seed)).transpose()?;
     let judged = Cell::new(false);
@@ -207,13 +209,15 @@ fn client(simulator: &Simulator) -> anyhow::Result<calendly::Settings> {
     Ok(calendly::Settings::new(url.clone(), url, simulator.client_id(), secret))
 }
 
-fn settings() -> anyhow::Result<services::Settings> {
+fn settings(client: &calendly::Settings) -> anyhow::Result<services::Settings> {
+    let authorize_url = calendly::authorize_url(&client.auth_url)?;
     Ok(services::Settings {
         client_id: simulator::Options::CLIENT_ID.into(),
         max_concurrent: 64,
         timeline_keep: Duration::from_secs(3600),
         scopes: vec![],
         journal: Use::Instead,
+        connect: ConnectSettings { authorize_url, return_urls: vec![], confirm: true },
         webhook: Some(WebhookSettings {
             callback: CallbackTemplate::parse(CALLBACK)?,
             scope: Scope::User,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::open;
 use crate::config::api_token_file::{self, ApiTokenFileError};
 use crate::config::{Config, ConfigError};
+use crate::services::connect::ConnectSettings;
 use crate::{actors, calendly, server, services};
 
 /// How often a keeper looks for rows that a command has changed.
@@ -16,7 +17,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// Where the OAuth client is not configured.
-pub fn services(config: &Config) -> Result<services::Settings, ConfigError> {
+pub fn services(config: &Config) -> anyhow::Result<services::Settings> {
     let (client_id, _) = config.calendly.client()?;
     let webhook = &config.webhook;
     Ok(services::Settings {
@@ -25,6 +26,11 @@ pub fn services(config: &Config) -> Result<services::Settings, ConfigError> {
         timeline_keep: config.timeline_keep,
         scopes: config.connect.scopes.clone(),
         journal: open::use_of_journal(config),
+        connect: ConnectSettings {
+            authorize_url: calendly::authorize_url(&config.calendly.auth_url)?,
+            return_urls: config.connect.return_urls.clone(),
+            confirm: config.connect.confirm,
+        },
         webhook: webhook.callback.clone().map(|callback| services::WebhookSettings {
             callback,
             scope: webhook.scope,
@@ -44,6 +50,7 @@ pub fn server(config: &Config) -> Result<Option<server::Settings>, ApiTokenFileE
     Ok(Some(server::Settings {
         listen,
         public_listen: config.server.public_listen,
+        public_url: config.server.public_url.clone(),
         tokens: api_token_file::resolve(config)?,
     }))
 }

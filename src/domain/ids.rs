@@ -146,6 +146,10 @@ uuid_id!(
     /// One keeper installation (its data directory), over restarts.
     InstanceId
 );
+uuid_id!(
+    /// One attempt to connect a user by a link.
+    FlowId
+);
 
 /// Counts a connection's rotations and new grants. Never goes back, not even over a deletion.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]

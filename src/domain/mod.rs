@@ -4,6 +4,7 @@
 
 pub mod api_token;
 pub mod backoff;
+pub mod connect;
 pub mod decision;
 pub mod facts;
 pub mod grant;

@@ -56,6 +56,22 @@ secret!(
     /// Signs what the keeper itself sends, as Standard Webhooks write it: `whsec_` and base64.
     NoticeSecret
 );
+secret!(
+    /// What a consent gave: buys one pair, once.
+    AuthorizationCode
+);
+secret!(
+    /// Shows that whoever brings the code is who asked for it (RFC 7636).
+    PkceVerifier
+);
+secret!(
+    /// Comes back with the browser and says which link it was.
+    StateToken
+);
+secret!(
+    /// What the application confirms a connection with, once.
+    Ticket
+);
 
 #[cfg(test)]
 mod tests {

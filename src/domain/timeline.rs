@@ -34,6 +34,8 @@ kinds! {
     Connected = "connected",
     /// A grant took the place of an older one.
     Replaced = "replaced",
+    /// A user was asked to connect, and it came to nothing.
+    ConnectFailed = "connect_failed",
     /// The connection was deleted.
     Disconnected = "disconnected",
     /// A rotation was kept.

@@ -146,7 +146,6 @@ impl FromRequest for JsonBytes {
 }
 
 /// A JSON body, as `T`.
-#[expect(dead_code, reason = "the connect flow comes next")]
 pub(super) struct Json<T>(pub(super) T);
 
 impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {

@@ -7,7 +7,9 @@ mod auth;
 mod extract;
 mod metrics;
 mod openapi;
+mod page;
 mod problem;
+mod redirect;
 mod request_id;
 mod routes;
 mod show;
@@ -23,6 +25,7 @@ use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer};
 use log::{error, info};
+use url::Url;
 
 use crate::actors::Shared;
 use crate::domain::api_token::ApiToken;
@@ -44,6 +47,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Where only that is which the internet must reach.
     pub public_listen: Option<SocketAddr>,
+    /// How it is reached from outside.
+    pub public_url: Option<Url>,
     /// Who may ask for what.
     pub tokens: Vec<ApiToken>,
 }
@@ -93,7 +98,9 @@ impl Bound {
         let Self { settings, private, public } = self;
         let faces = if public.is_some() { routes::Face::Private } else { routes::Face::Both };
         let open = settings.listen.ip().is_loopback();
-        let state = State::new(shared, settings.tokens, open);
+        let browsers = public.as_ref().unwrap_or(&private).local_addr()?;
+        let redirect_uri = redirect::uri(settings.public_url.as_ref(), browsers);
+        let state = State::new(shared, settings.tokens, open, redirect_uri);
         let mut running = vec![serve(private, state.clone(), faces)?];
         if let Some(public) = public {
             running.push(serve(public, state, routes::Face::Public)?);

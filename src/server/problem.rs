@@ -8,6 +8,8 @@ use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::page;
+
 /// Where the types are documented; the name follows.
 const TYPES: &str = "https://calendly-keeper.dev/problems/";
 
@@ -36,6 +38,8 @@ macro_rules! kinds {
 
 kinds! {
     INVALID_REQUEST = "invalid-request", 400, "The request cannot be understood";
+    RETURN_URL_NOT_ALLOWED = "return-url-not-allowed", 400, "The browser may not be sent there";
+    UNKNOWN_FLOW = "unknown-flow", 400, "No link of this keeper leads here";
     UNAUTHORIZED = "unauthorized", 401, "No API token, or none that is known";
     FORBIDDEN = "forbidden", 403, "The API token has not the role for this";
     NOT_FOUND = "not-found", 404, "There is nothing under this path";
@@ -45,11 +49,18 @@ kinds! {
     PAUSED = "paused", 409, "The connection is paused";
     OLDER_GRANT = "older-grant", 409, "A newer grant is stored";
     TOKEN_IN_USE = "token-in-use", 409, "The refresh token belongs to another connection";
+    PUBLIC_URL_MISSING = "public-url-missing", 409, "There is no address that browsers could come back to";
+    DIFFERENT_USER = "different-user", 409, "The connection belongs to another Calendly user";
+    OTHER_CONNECTION = "other-connection", 409, "The ticket belongs to another connection";
+    TICKET_USED = "ticket-used", 409, "The ticket was used";
+    LINK_USED = "link-used", 409, "The link was used";
+    FLOW_EXPIRED = "flow-expired", 410, "The connect flow is over";
     TOO_LARGE = "too-large", 413, "The body is too large";
     UNSUPPORTED_MEDIA_TYPE = "unsupported-media-type", 415, "The body is not JSON";
     INTERNAL = "internal", 500, "The keeper failed";
     TOKEN_UNAVAILABLE = "token-unavailable", 503, "There is no living token now";
     NOT_WORKING = "not-working", 503, "This keeper does not work now";
+    TOO_MANY_FLOWS = "too-many-flows", 503, "Too many users are being connected";
     DATABASE_UNAVAILABLE = "database-unavailable", 503, "The database does not answer";
 }
 
@@ -60,6 +71,8 @@ pub struct Problem {
     kind: Kind,
     detail: String,
     retry_after: Option<Duration>,
+    /// For a browser: as a page.
+    as_page: bool,
 }
 
 /// As it is sent.
@@ -75,7 +88,7 @@ pub(super) struct Body<'a> {
 
 impl Problem {
     pub(super) fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), retry_after: None }
+        Self { kind, detail: detail.into(), retry_after: None, as_page: false }
     }
 
     /// Worth another try after this time.
@@ -83,10 +96,14 @@ impl Problem {
         Self { retry_after: Some(after), ..self }
     }
 
+    /// As a page, where somebody looks at it.
+    pub(super) fn page(self, as_page: bool) -> Self {
+        Self { as_page, ..self }
+    }
+
     /// As a response to the request of that id.
     pub(super) fn response(&self, request_id: Option<&str>) -> HttpResponse {
         let mut response = HttpResponse::build(self.status_code());
-        response.insert_header((CONTENT_TYPE, "application/problem+json"));
         response.insert_header((CACHE_CONTROL, "no-store"));
         if self.kind == UNAUTHORIZED {
             response.insert_header((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
@@ -94,6 +111,11 @@ impl Problem {
         if let Some(after) = self.retry_after {
             response.insert_header((RETRY_AFTER, after.as_secs_f64().ceil().max(1.0) as u64));
         }
+        if self.as_page {
+            let beside = request_id.map(|id| format!("request {id}"));
+            return page::write(&mut response, self.kind.title, &self.detail, beside.as_deref());
+        }
+        response.insert_header((CONTENT_TYPE, "application/problem+json"));
         response.json(Body {
             r#type: format!("{TYPES}{}", self.kind.name),
             title: self.kind.title,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
+use url::Url;
 
 use super::metrics::Metrics;
 use super::problem::{INTERNAL, Problem};
@@ -23,12 +24,19 @@ pub(super) struct State {
     pub(super) metrics: Arc<Metrics>,
     /// Only this machine reaches it: what holds no secret is shown without a token.
     pub(super) is_loopback: bool,
+    /// Where Calendly sends browsers; `None` where nobody could come there.
+    pub(super) redirect_uri: Option<Arc<Url>>,
 }
 
 impl State {
-    pub(super) fn new(shared: Arc<Shared>, tokens: Vec<ApiToken>, is_loopback: bool) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        tokens: Vec<ApiToken>,
+        is_loopback: bool,
+        redirect_uri: Option<Url>,
+    ) -> Self {
         let metrics = Metrics::new(shared.clone());
-        Self { shared, tokens: tokens.into(), metrics, is_loopback }
+        Self { shared, tokens: tokens.into(), metrics, is_loopback, redirect_uri: redirect_uri.map(Arc::new) }
     }
 
     pub(super) fn services(&self) -> &Arc<Services> {

@@ -1,5 +1,6 @@
 //! What actors have done for them: tracked tasks on the I/O runtime, written against the ports. Nothing here knows actors.
 
+pub mod connect;
 pub mod foreign;
 pub mod grants;
 pub mod journal;
@@ -24,6 +25,7 @@ use crate::registry::counters::Counters;
 use crate::registry::order::Order;
 use crate::runtime::IoRuntime;
 use crate::shutdown::Shutdown;
+use connect::{ConnectSettings, Flows};
 use journal::{Journalling, Use};
 use limiter::Limiter;
 use system_fault::SystemFault;
@@ -43,6 +45,8 @@ pub struct Settings {
     pub journal: Use,
     /// Those that users are asked for, where the application asks for certain ones.
     pub scopes: Vec<String>,
+    /// How users are connected by a link.
+    pub connect: ConnectSettings,
     /// `None`: the keeper keeps tokens only.
     pub webhook: Option<WebhookSettings>,
 }
@@ -93,6 +97,8 @@ pub struct Services {
     pub journal: Journalling,
     /// What happened to each connection.
     pub timeline: Timeline,
+    /// Users who are being connected.
+    pub flows: Flows,
     /// How time goes by.
     pub time: TimeWatch,
     /// Where tasks run.
@@ -120,6 +126,7 @@ impl Services {
             system,
             journal,
             timeline,
+            flows: Flows::new(rand::random()),
             time,
             io,
             shutdown,

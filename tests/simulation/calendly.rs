@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use calendly_keeper::domain::outcome::{ClientFault, Doubt, Outcome, TokenAnswer};
 use calendly_keeper::domain::secrets::{AccessToken, RefreshToken};
 use calendly_keeper::domain::token::Lifetime;
-use calendly_keeper::ports::{ApiError, ApiErrorClass, TokenEndpoint};
+use calendly_keeper::ports::{ApiError, ApiErrorClass, CodeExchange, TokenEndpoint};
 use calendly_keeper::runtime::sleep;
 
 use super::clock::SimClock;
@@ -184,6 +184,11 @@ impl TokenEndpoint for Calendly {
         sleep(after).await;
         flight.arrived = matches!(outcome, Outcome::Success(_));
         outcome
+    }
+
+    /// Nobody is asked for consent here.
+    async fn exchange_code(&self, _: CodeExchange<'_>) -> Outcome {
+        Outcome::InvalidGrant
     }
 
     async fn revoke(&self, token: &RefreshToken) -> Result<(), ApiError> {

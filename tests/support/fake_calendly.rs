@@ -10,7 +10,7 @@ use calendly_keeper::domain::secrets::{AccessToken, RefreshToken};
 use calendly_keeper::domain::subscription::{Found, Owner, State};
 use calendly_keeper::domain::token::Lifetime;
 use calendly_keeper::ports::{
-    ApiError, ApiErrorClass, Caller, Clock, Me, NewSubscription, Subscriptions, TokenEndpoint,
+    ApiError, ApiErrorClass, Caller, Clock, CodeExchange, Me, NewSubscription, Subscriptions, TokenEndpoint,
 };
 use calendly_keeper::runtime::sleep;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -261,6 +261,11 @@ impl TokenEndpoint for FakeCalendly {
         let _ = held.wait_for(|held| !*held).await;
         self.book().under_way -= 1;
         outcome
+    }
+
+    /// Nobody is asked for consent here.
+    async fn exchange_code(&self, _: CodeExchange<'_>) -> Outcome {
+        Outcome::InvalidGrant
     }
 
     async fn revoke(&self, token: &RefreshToken) -> Result<(), ApiError> {

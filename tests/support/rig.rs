@@ -19,6 +19,7 @@ use calendly_keeper::domain::subscription::Scope;
 use calendly_keeper::domain::subscription::callback::CallbackTemplate;
 use calendly_keeper::domain::token::Lifetime;
 use calendly_keeper::ports::{Clock, Store};
+use calendly_keeper::services::connect::ConnectSettings;
 use calendly_keeper::services::journal::Use;
 use calendly_keeper::services::{Services, Settings, WebhookSettings};
 use calendly_keeper::simulator::{SeedGrant, Simulator};
@@ -60,6 +61,11 @@ pub(crate) fn rig_at(url: &str, simulator: &Simulator, home: &Path, verify_every
         timeline_keep: Duration::from_secs(90 * 24 * 3600),
         scopes: vec![],
         journal: journal_use,
+        connect: ConnectSettings {
+            authorize_url: "https://auth.example/oauth/authorize".parse().unwrap(),
+            return_urls: vec![],
+            confirm: true,
+        },
         webhook: Some(WebhookSettings {
             callback: CallbackTemplate::parse(CALLBACK).unwrap(),
             scope: Scope::User,

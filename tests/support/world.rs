@@ -21,6 +21,7 @@ use calendly_keeper::domain::token::Lifetime;
 use calendly_keeper::ports::{Clock, Store as _};
 use calendly_keeper::registry::cell::Cell;
 use calendly_keeper::runtime::{IoRuntime, sleep};
+use calendly_keeper::services::connect::ConnectSettings;
 use calendly_keeper::services::journal::Use;
 use calendly_keeper::services::system_fault::Kind as Fault;
 use calendly_keeper::services::{Adapters, Services, Settings, WebhookSettings, grants};
@@ -78,6 +79,11 @@ impl World {
             timeline_keep: Duration::from_secs(30 * 24 * 3600),
             scopes: vec![],
             journal: Use::Beside,
+            connect: ConnectSettings {
+                authorize_url: "https://auth.example/oauth/authorize".parse().unwrap(),
+                return_urls: vec![],
+                confirm: true,
+            },
             webhook: Some(WebhookSettings {
                 callback: CallbackTemplate::parse(CALLBACK).unwrap(),
                 scope: Scope::User,

@@ -1,10 +1,12 @@
 //! What can be asked for: one file a resource.
 
 pub(super) mod access_token;
+pub(super) mod connect;
 pub(super) mod connections;
 pub(super) mod grants;
 pub(super) mod health;
 pub(super) mod metrics;
+pub(super) mod oauth_callback;
 pub(super) mod openapi;
 pub(super) mod timeline;
 pub(super) mod verbs;
@@ -13,6 +15,7 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Resource};
 
 use super::problem::{METHOD_NOT_ALLOWED, NOT_FOUND, Problem};
+use super::redirect;
 
 /// Which routes an address shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +45,13 @@ pub(super) fn configure(routes: &mut ServiceConfig, face: Face) {
     if face != Face::Public {
         private(routes);
     }
+    if face != Face::Private {
+        routes.service(
+            at(redirect::PATH)
+                .route(web::head().to(oauth_callback::looked_at))
+                .route(web::get().to(oauth_callback::get)),
+        );
+    }
     routes.default_service(web::to(nothing_here));
 }
 
@@ -61,7 +71,10 @@ fn private(routes: &mut ServiceConfig) {
         .service(at("/v1/connections/{id}/refresh").route(web::post().to(verbs::refresh)))
         .service(at("/v1/connections/{id}/verify").route(web::post().to(verbs::verify)))
         .service(at("/v1/connections/{id}/pause").route(web::post().to(verbs::pause)))
-        .service(at("/v1/connections/{id}/resume").route(web::post().to(verbs::resume)));
+        .service(at("/v1/connections/{id}/resume").route(web::post().to(verbs::resume)))
+        .service(at("/v1/connect").route(web::post().to(connect::begin)))
+        .service(at("/v1/connect/confirm").route(web::post().to(connect::confirm)))
+        .service(at("/v1/connect/{flow}").route(web::get().to(connect::look)));
 }
 
 /// A path, with an answer of ours for methods that it does not know.

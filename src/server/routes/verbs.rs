@@ -181,7 +181,8 @@ fn can_work(cell: &Cell) -> Result<(), Problem> {
     }
 }
 
-async fn verified(cell: &Cell) {
+/// Ends when it has been verified.
+pub(super) async fn verified(cell: &Cell) {
     loop {
         let changed = cell.changed();
         tokio::pin!(changed);

@@ -52,6 +52,14 @@ pub(super) fn by_callback(
 /// The callback URL that is wanted for a connection, without its version; `None` while its owner is not known.
 #[must_use]
 pub fn callback_of(webhook: &WebhookSettings, cell: &Cell) -> Option<String> {
+    subscription_of(webhook, cell).map(|(_, callback)| callback)
+}
+
+/// The subscription that is wanted for a connection: its owner, and the callback URL as above. Connections with the same
+/// answer share one.
+#[must_use]
+pub fn subscription_of(webhook: &WebhookSettings, cell: &Cell) -> Option<(Owner, String)> {
     let owner = cell.read(|c| owner(webhook, c.user.as_deref(), c.organization.as_deref()))?;
-    Some(webhook.callback.fill(cell.id(), &owner).to_string())
+    let callback = webhook.callback.fill(cell.id(), &owner).to_string();
+    Some((owner, callback))
 }
