@@ -1,6 +1,7 @@
 //! The command line: one file a command. Here are the commands there are, and what their ends mean to a shell.
 
 pub mod config;
+pub mod connect;
 #[cfg(feature = "simulator")]
 pub mod demo;
 pub mod failure;
@@ -58,6 +59,8 @@ pub enum Command {
     Demo(demo::Args),
     /// Take grants over from an application's table
     Import(import::Args),
+    /// Connect a user by a link
+    Connect(connect::Args),
     /// Show how the connections stand, from the database
     Status(status::Args),
     /// Bring the database to this version and say where it is
@@ -89,6 +92,7 @@ pub fn execute(cli: Cli) -> anyhow::Result<Done> {
         #[cfg(feature = "simulator")]
         Command::Demo(args) => demo::execute(&args, &mut out).map(|()| Done::Fine),
         Command::Import(args) => import::execute(&args, &cli.global, &mut out),
+        Command::Connect(args) => connect::execute(&args, &cli.global, &mut out),
         Command::Status(args) => status::execute(&args, &cli.global, &mut out),
         Command::Migrate => migrate::execute(&cli.global, &mut out),
         Command::Config => config::execute(&cli.global, &mut out),

@@ -1,9 +1,11 @@
-//! `GET /oauth/authorize`: the consent page, whose visitor agrees (or not) at once. Sessions and pages: none.
+//! `GET /oauth/authorize`: the consent page, whose visitor agrees (or not) at once; one with a browser is asked first.
+//! Sessions: none.
 
 use hyper::header::LOCATION;
 
 use super::answer::Answer;
 use super::call::Call;
+use super::consent_page::{self, ALLOW, DECISION, DENY};
 use super::errors;
 use super::oauth::Code;
 use super::scopes::DEFAULT_SCOPES;
@@ -34,20 +36,32 @@ pub(super) fn authorize(state: &mut State, call: &Call) -> Answer {
     let Some(redirect_uri) = parameters.get("redirect_uri") else {
         return errors::missing_parameter("redirect_uri");
     };
+    let registered = &state.options.redirect_uri;
+    if !registered.is_empty() && !registered.iter().any(|known| known == redirect_uri) {
+        return errors::invalid_redirect_uri();
+    }
     let Ok(mut location) = url::Url::parse(redirect_uri) else {
         return errors::missing_parameter("redirect_uri");
     };
+    if parameters.get("code_challenge").is_some() && parameters.get("code_challenge_method") != Some("S256") {
+        return errors::missing_parameter("code_challenge_method");
+    }
     let asked = parameters.get("scope").map(str::to_owned);
     if asked.as_deref().is_some_and(|scope| scope.split(' ').any(|part| !is_scope(part))) {
         return errors::invalid_scope();
     }
-    if state.consent.denies {
+    let shown = || asked.clone().unwrap_or_else(|| DEFAULT_SCOPES.join(" "));
+    let decision = parameters.get(DECISION);
+    if call.browser && !matches!(decision, Some(ALLOW | DENY)) {
+        return consent_page::show(&parameters, &shown());
+    }
+    if state.consent.denies || decision == Some(DENY) {
         location.query_pairs_mut().append_pair("error", "access_denied").append_pair(
             "error_description",
             "The resource owner or authorization server denied the request.",
         );
     } else {
-        let scope = state.consent.scope.clone().or(asked).unwrap_or_else(|| DEFAULT_SCOPES.join(" "));
+        let scope = state.consent.scope.clone().unwrap_or_else(shown);
         let user = match state.consent.user {
             Some(user) => user,
             None => {

@@ -18,6 +18,8 @@ pub(super) struct Call {
     pub authorization: Option<HeaderValue>,
     /// The body says it is JSON.
     pub json: bool,
+    /// Somebody looks at the answer.
+    pub browser: bool,
     pub body: Bytes,
 }
 
@@ -89,6 +91,10 @@ impl<'a> Form<'a> {
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().find(|(other, _)| other == name)?;
         (!found.1.is_empty()).then_some(found.1.as_ref())
+    }
+
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_ref(), value.as_ref()))
     }
 
     /// Written as a query again, without `left_out`.

@@ -32,6 +32,15 @@ pub(super) fn missing_parameter(parameter: &str) -> Answer {
     oauth(400, "invalid_request", &format!("Missing required parameter: {parameter}."))
 }
 
+/// A page for the browser: sending it there is just what must not be done.
+pub(super) fn invalid_redirect_uri() -> Answer {
+    oauth(
+        400,
+        "invalid_redirect_uri",
+        "The requested redirect uri is malformed or doesn't match client redirect URI.",
+    )
+}
+
 pub(super) fn unsupported_grant_type() -> Answer {
     oauth(
         400,

@@ -53,6 +53,8 @@ pub struct Counters {
     pub rotations: u64,
     /// Pairs issued for an authorization code.
     pub codes_exchanged: u64,
+    /// Presentations of an authorization code that were refused: spent, too old, or without what shows whose it is.
+    pub codes_refused: u64,
     /// Presentations of a spent refresh token that were refused.
     pub tokens_reused: u64,
     /// Presentations of a refresh token after an answer with the pair made from it had left whole.

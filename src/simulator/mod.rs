@@ -28,6 +28,7 @@ mod answer;
 mod api;
 mod authorize;
 mod call;
+mod consent_page;
 pub mod control;
 mod control_view;
 mod departure;

@@ -173,13 +173,18 @@ fn exchange_code(state: &mut State, form: &Form<'_>, twist: Option<&Twist<'_>>) 
     let fits = state.codes.get(text).is_some_and(|code| {
         code.expires_at > now
             && form.get("redirect_uri") == Some(&code.redirect_uri)
-            && code.challenge.as_deref().is_none_or(|challenge| {
-                let hashed = verifier.map(|verifier| Sha256::digest(verifier.as_bytes()));
-                hashed.is_some_and(|hashed| BASE64_URL_SAFE_NO_PAD.encode(hashed) == challenge)
-            })
+            && match (code.challenge.as_deref(), verifier) {
+                (None, None) => true,
+                (Some(challenge), Some(verifier)) => {
+                    BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes())) == challenge
+                }
+                // One without the other: somebody has cut PKCE off (RFC 9700, section 2.1.1).
+                _ => false,
+            }
     });
     let code = if fits { state.codes.remove(text) } else { None };
     let Some(code) = code else {
+        state.ledger.counters.codes_refused += 1;
         return errors::invalid_grant(state.options.invalid_grant_status);
     };
     if !state.users[code.user as usize].tokens.take(state.options.tokens_per_minute, now) {

@@ -90,6 +90,9 @@ pub struct Options {
     /// The application is native: the client id in the body is enough, no secret.
     #[arg(long, help_heading = "OAuth")]
     pub native_app: bool,
+    /// A redirect URI that is registered with the application; may be repeated [default: any is taken].
+    #[arg(long, value_name = "URL", help_heading = "OAuth")]
+    pub redirect_uri: Vec<String>,
     /// Seed of tokens, ids and random faults: the same seed and the same calls give the same run
     /// [default: a random one, which the start line tells].
     #[arg(long, value_name = "NUMBER")]
@@ -226,6 +229,7 @@ impl Default for Options {
             client_id: Self::CLIENT_ID.into(),
             client_secret: Self::CLIENT_SECRET.into(),
             native_app: false,
+            redirect_uri: vec![],
             seed: None,
             uri_base: None,
             rotation: Rotation::Strict,

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use hyper::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
+};
 use hyper::{Request, Response};
 
 use super::answer::Answer;
@@ -49,11 +51,13 @@ pub(super) async fn serve(
         _ => (Endpoint::Any, ""),
     };
     let content_type = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let accept = head.headers.get(ACCEPT).and_then(|value| value.to_str().ok());
     let call = Call {
         endpoint,
         id: id.to_owned(),
         query: head.uri.query().unwrap_or_default().to_owned(),
         authorization: head.headers.get(AUTHORIZATION).cloned(),
+        browser: accept.is_some_and(|kinds| kinds.contains("text/html")),
         json: content_type.is_some_and(|kind| kind.starts_with("application/json")),
         body,
     };
