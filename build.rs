@@ -1,5 +1,6 @@
 //! Tells the tests what this machine offers: `cfg(has_shared)`, `cfg(has_postgres)` with `KEEPER_POSTGRES_BIN`,
-//! `cfg(has_pgbouncer)` with `KEEPER_PGBOUNCER`, `cfg(can_mount)`: a file system in a namespace of its own.
+//! `cfg(has_pgbouncer)` with `KEEPER_PGBOUNCER`, `cfg(has_chromium)` with `KEEPER_CHROMEDRIVER`, `cfg(can_mount)`: a file
+//! system in a namespace of its own.
 //!
 //! Watching a path that is not there would compile the crate anew every time, so only what exists is watched:
 //! of PostgreSQL the package database too, which an installation changes. `touch build.rs` for anything else.
@@ -14,7 +15,7 @@ const BIN_VARIABLE: &str = "KEEPER_TEST_POSTGRES_BIN";
 const REFERENCE: &str = "../shared/reference";
 
 fn main() {
-    println!("cargo::rustc-check-cfg=cfg(has_shared, has_postgres, has_pgbouncer, can_mount)");
+    println!("cargo::rustc-check-cfg=cfg(has_shared, has_postgres, has_pgbouncer, has_chromium, can_mount)");
     println!("cargo::rerun-if-env-changed={BIN_VARIABLE}");
     println!("cargo::rerun-if-env-changed=PATH");
     for watched in ["build.rs", DEBIAN, "/var/lib/dpkg/status", REFERENCE] {
@@ -27,6 +28,10 @@ fn main() {
     }
     if can_mount() {
         println!("cargo::rustc-cfg=can_mount");
+    }
+    if let (Some(_), Some(driver)) = (on_path("chromium"), on_path("chromedriver")) {
+        println!("cargo::rustc-cfg=has_chromium");
+        println!("cargo::rustc-env=KEEPER_CHROMEDRIVER={}", driver.display());
     }
     if let Some(bin) = postgres_bin() {
         println!("cargo::rustc-cfg=has_postgres");
@@ -66,9 +71,13 @@ fn postgres_bin() -> Option<PathBuf> {
 
 /// Debian puts it where only root's path leads.
 fn pgbouncer() -> Option<PathBuf> {
+    on_path("pgbouncer")
+        .or_else(|| Some(PathBuf::from("/usr/sbin/pgbouncer")).filter(|binary| binary.is_file()))
+}
+
+fn on_path(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
-    let on_path = env::split_paths(&path).map(|folder| folder.join("pgbouncer"));
-    on_path.chain([PathBuf::from("/usr/sbin/pgbouncer")]).find(|binary| binary.is_file())
+    env::split_paths(&path).map(|folder| folder.join(name)).find(|binary| binary.is_file())
 }
 
 /// Not in every container, not without root on every distribution, and only on Linux.

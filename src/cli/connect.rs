@@ -127,12 +127,15 @@ impl Keeper {
         let request = Request::builder()
             .method(method)
             .uri(format!("http://{}{path}", self.address))
-            .header("Authorization", format!("Bearer {}", self.secret.expose()))
-            .header("Content-Type", "application/json")
-            .body(body.map(Value::to_string).unwrap_or_default())?;
-        let mut response = self
-            .agent
-            .run(request)
+            .header("Authorization", format!("Bearer {}", self.secret.expose()));
+        let answered = match body {
+            Some(body) => {
+                let request = request.header("Content-Type", "application/json");
+                self.agent.run(request.body(body.to_string())?)
+            }
+            None => self.agent.run(request.body(())?),
+        };
+        let mut response = answered
             .with_context(|| format!("the keeper does not answer at {}; does it run?", self.address))?;
         let status = response.status();
         let answer: Value = response

@@ -83,14 +83,7 @@ impl Api {
                 .run(request.header("Content-Type", "application/json").body(body.to_owned()).unwrap()),
             None => self.agent.run(request.body(()).unwrap()),
         };
-        let mut response = answered.unwrap();
-        let text = response.body_mut().read_to_string().unwrap();
-        Answer {
-            status: response.status().as_u16(),
-            headers: response.headers().clone(),
-            body: serde_json::from_str(&text).unwrap_or_default(),
-            text,
-        }
+        Answer::of(answered.unwrap())
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {
@@ -99,6 +92,11 @@ impl Api {
 
     pub(crate) fn post(&self, path: &str) -> Answer {
         self.ask(Method::POST, path, None)
+    }
+
+    /// A JSON body.
+    pub(crate) fn send(&self, path: &str, body: &Value) -> Answer {
+        self.ask(Method::POST, path, Some(&body.to_string()))
     }
 
     pub(crate) fn put(&self, path: &str, body: &str) -> Answer {
@@ -111,6 +109,16 @@ impl Api {
 }
 
 impl Answer {
+    pub(crate) fn of(mut response: ureq::http::Response<ureq::Body>) -> Self {
+        let text = response.body_mut().read_to_string().unwrap();
+        Self {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            body: serde_json::from_str(&text).unwrap_or_default(),
+            text,
+        }
+    }
+
     #[track_caller]
     pub(crate) fn is(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{}", self.text);

@@ -13,6 +13,14 @@
 mod access_token;
 mod api;
 mod auth;
+mod browser;
+mod chromium;
+mod connect;
+mod connect_attacks;
+mod connect_browser;
+mod connect_command;
+mod connect_secrets;
+mod connect_users;
 mod connections;
 mod examples;
 mod grants;

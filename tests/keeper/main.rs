@@ -6,6 +6,7 @@ mod support;
 
 mod bad_rows;
 mod clock;
+mod connect;
 mod in_flight;
 mod journal;
 mod outcomes;

@@ -72,6 +72,8 @@ pub(crate) struct Book {
     gone: HashMap<String, String>,
     pub(crate) rotations: BTreeMap<String, u64>,
     pub(crate) revoked: Vec<String>,
+    /// Codes that arrived.
+    pub(crate) codes: Vec<String>,
     pub(crate) with_expired_token: u64,
     pub(crate) api_calls: Vec<&'static str>,
     pub(crate) refuse_subscriptions: bool,
@@ -263,9 +265,12 @@ impl TokenEndpoint for FakeCalendly {
         outcome
     }
 
-    /// Nobody is asked for consent here.
-    async fn exchange_code(&self, _: CodeExchange<'_>) -> Outcome {
-        Outcome::InvalidGrant
+    /// A code is the name of the user who agreed.
+    async fn exchange_code(&self, exchange: CodeExchange<'_>) -> Outcome {
+        let user = exchange.code.expose();
+        self.book().codes.push(user.into());
+        let (access, refresh, _) = self.grant(user);
+        success(user, &access, &refresh, self.lifetime)
     }
 
     async fn revoke(&self, token: &RefreshToken) -> Result<(), ApiError> {

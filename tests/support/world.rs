@@ -81,7 +81,7 @@ impl World {
             journal: Use::Beside,
             connect: ConnectSettings {
                 authorize_url: "https://auth.example/oauth/authorize".parse().unwrap(),
-                return_urls: vec![],
+                return_urls: vec!["https://app.example/calendly".parse().unwrap()],
                 confirm: true,
             },
             webhook: Some(WebhookSettings {

@@ -11,7 +11,7 @@ mod pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound as _, Utc};
 use log::info;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
@@ -173,7 +173,7 @@ pub fn begin(services: &Services, ask: Ask<'_>) -> Result<Link, NoLink> {
         verifier: pkce::verifier(rand::random()),
     });
     services.flows.add(asked.clone(), &**clock).map_err(|Full(many)| NoLink::Full(many))?;
-    let expires_at = clock.now() + LINK_LIVES;
+    let expires_at = (clock.now() + LINK_LIVES).trunc_subsecs(0); // as the state has it
     let authorization = Authorization {
         client_id: &services.settings.client_id,
         redirect_uri: &asked.redirect_uri,
