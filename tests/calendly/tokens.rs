@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use calendly_keeper::domain::outcome::{ClientFault, Doubt, Outcome, TokenAnswer};
-use calendly_keeper::ports::{ApiErrorClass, TokenEndpoint};
+use calendly_keeper::domain::secrets::{AuthorizationCode, PkceVerifier};
+use calendly_keeper::ports::{ApiErrorClass, CodeExchange, TokenEndpoint};
 use tokio::net::TcpListener;
 
 use crate::canned::{Server, Step, answer, client, refresh_token, soon};
@@ -41,6 +42,46 @@ async fn a_refresh_is_one_form_with_basic_authentication_and_a_known_length() {
     assert_eq!(request.header("transfer-encoding"), None);
     assert!(request.header("user-agent").unwrap().starts_with("calendly-keeper/"));
     assert_eq!(request.body, "grant_type=refresh_token&refresh_token=refresh+token%2F%2B%26%3D0123456789");
+}
+
+#[tokio::test]
+async fn a_code_is_one_form_with_its_redirect_uri_and_verifier() {
+    let server = Server::start(|_, _| Step::Answer(answer("200 OK", "", PAIR))).await;
+    let (calendly, _) = server.client();
+    let (code, verifier) = (AuthorizationCode::new("c0de/+"), PkceVerifier::new("verifier-43"));
+    let redirect_uri = "https://keeper.test/oauth/callback";
+    let exchange = CodeExchange { code: &code, redirect_uri, verifier: &verifier };
+    let pair = success(soon(calendly.tokens.exchange_code(exchange)).await);
+    assert_eq!(pair.refresh_token.unwrap().expose(), "r2");
+    let [request] = server.requests().try_into().unwrap();
+    assert_eq!(request.line, "POST /oauth/token HTTP/1.1");
+    assert!(request.header("authorization").unwrap().starts_with("Basic "));
+    assert_eq!(
+        request.body,
+        "grant_type=authorization_code&code=c0de%2F%2B\
+         &redirect_uri=https%3A%2F%2Fkeeper.test%2Foauth%2Fcallback&code_verifier=verifier-43"
+    );
+}
+
+#[tokio::test]
+async fn a_code_is_sent_once_whatever_comes_of_it() {
+    type Script = fn() -> Step;
+    let scripts: [(Script, &str); 4] = [
+        (|| Step::Answer(answer("307 Temporary Redirect", "Location: /elsewhere\r\n", "")), "ClientRefused"),
+        (|| Step::Answer(answer("503 Service Unavailable", "", "")), "Unknown"),
+        (|| Step::Answer(answer("400 Bad Request", "", r#"{"error":"invalid_grant"}"#)), "InvalidGrant"),
+        (|| Step::Close(String::new()), "Unknown"),
+    ];
+    for (script, becomes) in scripts {
+        let server = Server::start(move |_, _| script()).await;
+        let (calendly, _) = server.client();
+        let (code, verifier) = (AuthorizationCode::new("c0de"), PkceVerifier::new("verifier"));
+        let exchange =
+            CodeExchange { code: &code, redirect_uri: "https://k.test/oauth/callback", verifier: &verifier };
+        let outcome = format!("{:?}", soon(calendly.tokens.exchange_code(exchange)).await);
+        assert!(outcome.starts_with(becomes) && !outcome.contains("c0de"), "{outcome}");
+        assert_eq!(server.requests().len(), 1, "{becomes}");
+    }
 }
 
 #[tokio::test]

@@ -170,3 +170,18 @@ fn a_ticket_that_gives_way_to_a_newer_link_is_given_back() {
         assert!(matches!(refused, Err(NotConfirmed::Expired)), "{refused:?}");
     });
 }
+
+#[test]
+fn nothing_that_is_printed_holds_a_secret() {
+    virtual_time(7200, async |mut world| {
+        world.start();
+        let link = link(&world, "anna");
+        let state = link.authorization_url.split("state=").nth(1).unwrap().split('&').next().unwrap();
+        let progress = comes_back(&world, &link, "anna-s-code").await.unwrap();
+        let ticket = progress.ticket.clone().unwrap();
+        let printed = format!("{link:?} {progress:?} {:?}", world.services.flows);
+        for secret in [state, ticket.expose(), "anna-s-code"] {
+            assert!(!printed.replace("users/anna-s-code", "").contains(secret), "{printed}");
+        }
+    });
+}

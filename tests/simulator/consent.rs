@@ -1,9 +1,9 @@
 //! The consent page and the codes it gives.
 
-use calendly_keeper::simulator::SeedUser;
+use calendly_keeper::simulator::{Options, SeedUser, Simulator};
 use serde_json::json;
 
-use crate::support::{api, oauth, usual};
+use crate::support::{Answered, answered, api, client, oauth, start, usual};
 
 #[tokio::test]
 async fn a_code_from_the_consent_page_is_good_for_one_exchange_with_its_verifier() {
@@ -53,4 +53,83 @@ async fn a_denied_consent_comes_back_as_access_denied() {
     );
     let consent = api(&simulator, reqwest::Method::GET, &path, "").await;
     assert!(consent.header("location").starts_with("http://localhost/back?error=access_denied&"));
+}
+
+/// `/oauth/authorize` for a browser or another client, with these parameters beside the usual ones.
+async fn authorize(simulator: &Simulator, accept: &str, parameters: &[(&str, &str)]) -> Answered {
+    let mut url = url::Url::parse(&format!("{}/oauth/authorize", simulator.url())).unwrap();
+    url.query_pairs_mut()
+        .append_pair("client_id", simulator.client_id())
+        .append_pair("response_type", "code")
+        .extend_pairs(parameters);
+    answered(client().get(url).header("Accept", accept).send().await.unwrap()).await
+}
+
+#[tokio::test]
+async fn a_browser_is_shown_a_page_that_asks() {
+    let simulator = usual();
+    let asked = [("redirect_uri", "http://localhost/back"), ("state", "\"><b>"), ("scope", "users:read")];
+    let page = authorize(&simulator, "text/html,*/*;q=0.8", &asked).await;
+    assert_eq!(page.status, 200);
+    assert!(page.text.contains("<li>users:read</li>") && page.text.contains("id=\"allow\""), "{}", page.text);
+    assert!(
+        page.text.contains("value=\"&quot;&gt;&lt;b&gt;\"") && !page.text.contains("<b>"),
+        "{}",
+        page.text
+    );
+    for (decision, comes_back_with) in [("allow", "?code="), ("deny", "?error=access_denied")] {
+        let pressed = [asked.as_slice(), &[("decision", decision)]].concat();
+        let back = authorize(&simulator, "text/html", &pressed).await;
+        assert_eq!(back.status, 302);
+        assert!(back.header("location").starts_with(&format!("http://localhost/back{comes_back_with}")));
+    }
+}
+
+#[tokio::test]
+async fn where_redirect_uris_are_registered_no_other_one_is_sent_anything() {
+    let registered = "http://localhost/back";
+    let simulator = start(Options { redirect_uri: vec![registered.into()], ..Options::default() });
+    for other in [
+        "http://localhost/back/",
+        "http://localhost/back?x=1",
+        "http://localhost:81/back",
+        "https://evil.test",
+    ] {
+        let refused = authorize(&simulator, "*/*", &[("redirect_uri", other)]).await;
+        assert_eq!((refused.status, refused.header("location")), (400, ""), "{other}");
+    }
+    assert_eq!(authorize(&simulator, "*/*", &[("redirect_uri", registered)]).await.status, 302);
+}
+
+#[tokio::test]
+async fn pkce_cannot_be_weakened_or_cut_off() {
+    let simulator = usual();
+    let back = ("redirect_uri", "http://localhost/back");
+    for method in [None, Some("plain")] {
+        let method = method.map(|method| ("code_challenge_method", method));
+        let asked: Vec<_> = [back, ("code_challenge", "c")].into_iter().chain(method).collect();
+        assert_eq!(authorize(&simulator, "*/*", &asked).await.status, 400);
+    }
+    let _ = simulator.add_user(&SeedUser::named("anna"));
+    for (challenge, verifier, redirect_uri) in [
+        (Some("iMnq5o6zALKXGivsnlom_0F5_WYda32GHkxlV7mq7hQ"), None, "http://localhost/back"),
+        (Some("iMnq5o6zALKXGivsnlom_0F5_WYda32GHkxlV7mq7hQ"), Some("other"), "http://localhost/back"),
+        (Some("iMnq5o6zALKXGivsnlom_0F5_WYda32GHkxlV7mq7hQ"), Some("verifier"), "http://localhost/other"),
+        (None, Some("verifier"), "http://localhost/back"),
+    ] {
+        let code = simulator.add_code("anna", "http://localhost/back", challenge.map(str::to_owned)).unwrap();
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("code", &*code),
+            ("redirect_uri", redirect_uri),
+            ("client_id", simulator.client_id()),
+            ("client_secret", simulator.client_secret()),
+        ];
+        let form: Vec<_> =
+            form.into_iter().chain(verifier.map(|verifier| ("code_verifier", verifier))).collect();
+        let refused = oauth(&simulator, "/oauth/token", &form).await;
+        assert_eq!(refused.json()["error"], "invalid_grant", "{challenge:?} {verifier:?}");
+    }
+    let counters = simulator.counters();
+    assert_eq!((counters.codes_exchanged, counters.codes_refused), (0, 4));
 }
