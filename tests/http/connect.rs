@@ -113,7 +113,7 @@ fn where_no_page_waits_the_user_is_told_and_whoever_asked_looks() {
 #[test]
 fn bad_requests_are_named_and_begin_nothing() {
     let served = connecting(|place| {
-        place.set("SERVER__API_TOKENS", "all:admin:all-of-it-secret,eye:read+tokens:only-looks-secret")
+        place.set("SERVER__API_TOKENS", "all:admin:all-of-it-secret,eye:read+tokens:only-looks-secret");
     });
     let api = served.api.as_(Some("all-of-it-secret"));
     for (body, status, name) in [

@@ -14,6 +14,7 @@ use calendly_keeper::domain::subscription::Scope;
 use calendly_keeper::domain::subscription::callback::CallbackTemplate;
 use calendly_keeper::registry::cell::Cell;
 use calendly_keeper::runtime::IoRuntime;
+use calendly_keeper::services::connect::ConnectSettings;
 use calendly_keeper::services::journal::Use;
 use calendly_keeper::services::{Adapters, Services, Settings, WebhookSettings};
 use calendly_keeper::shutdown::Shutdown;
@@ -67,6 +68,11 @@ impl Life {
             timeline_keep: Duration::from_secs(3600),
             scopes: vec![],
             journal: Use::Beside,
+            connect: ConnectSettings {
+                authorize_url: "https://auth.example/oauth/authorize".parse().unwrap(),
+                return_urls: vec![],
+                confirm: true,
+            },
             webhook: Some(WebhookSettings {
                 callback: CallbackTemplate::parse(CALLBACK).unwrap(),
                 scope: Scope::User,
