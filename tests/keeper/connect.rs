@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use calendly_keeper::domain::connect::ending::{Ending, Reason};
-use calendly_keeper::domain::connect::flow::{LINK_LIVES, TICKET_LIVES};
+use calendly_keeper::domain::connect::flow::{LINK_LIVES, MOST, TICKET_LIVES};
 use calendly_keeper::domain::ids::ConnectionId;
 use calendly_keeper::domain::secrets::Ticket;
 use calendly_keeper::domain::timeline::Kind;
-use calendly_keeper::services::connect::{self, Ask, Link, NoFlow, NotConfirmed, Progress};
+use calendly_keeper::services::connect::{self, Ask, Link, NoFlow, NoLink, NotConfirmed, Progress};
 use chrono::TimeDelta;
 use url::Url;
 
@@ -183,5 +183,62 @@ fn nothing_that_is_printed_holds_a_secret() {
         for secret in [state, ticket.expose(), "anna-s-code"] {
             assert!(!printed.replace("users/anna-s-code", "").contains(secret), "{printed}");
         }
+    });
+}
+
+#[test]
+fn without_confirmation_a_database_that_is_away_for_a_moment_costs_nothing() {
+    virtual_time(7200, async |world| {
+        let mut world = world.without_confirmation();
+        world.start();
+        world.pass(2).await;
+        let link = link(&world, "anna");
+        world.store.set_available(false);
+        let (came, ()) = tokio::join!(comes_back(&world, &link, "anna"), async {
+            world.pass(2).await;
+            world.store.set_available(true);
+        });
+        assert_eq!(came.unwrap().ending, Ending::Connected);
+        world.until("active", 60, |w| w.services.registry.get(&id("anna")).is_some()).await;
+        assert_eq!(given_back(&world), 0);
+    });
+}
+
+#[test]
+fn without_confirmation_what_could_not_be_stored_is_given_back_once_that_is_certain() {
+    virtual_time(7200, async |world| {
+        let mut world = world.without_confirmation();
+        world.start();
+        world.pass(2).await;
+        let link = link(&world, "anna");
+        world.store.set_available(false);
+        let progress = comes_back(&world, &link, "anna").await.unwrap();
+        assert_eq!(progress.ending, Ending::Failed(Reason::NotStored));
+        assert_eq!(given_back(&world), 0);
+        world.store.set_available(true);
+        world.pass(15).await;
+        assert_eq!(given_back(&world), 1);
+        assert!(world.services.registry.get(&id("anna")).is_none());
+    });
+}
+
+#[test]
+fn flows_are_bounded_and_make_room_when_their_time_is_over() {
+    virtual_time(7200, async |mut world| {
+        world.start();
+        for n in 0..MOST {
+            link(&world, &format!("user-{n}"));
+        }
+        let ask = || Ask {
+            connection: id("one-more"),
+            return_url: None,
+            change_user: false,
+            redirect_uri: "https://keeper.example/oauth/callback".parse().unwrap(),
+            by: "crm",
+        };
+        let full = connect::begin(&world.services, ask());
+        assert!(matches!(full, Err(NoLink::Full(MOST))), "{full:?}");
+        world.pass(LINK_LIVES.as_secs()).await;
+        connect::begin(&world.services, ask()).unwrap();
     });
 }

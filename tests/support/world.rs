@@ -65,6 +65,21 @@ impl World {
     }
 
     fn on(calendly: Arc<FakeCalendly>, store: MemoryStore, journal: MemoryJournal, clock: TestClock) -> Self {
+        Self::with(calendly, store, journal, clock, true)
+    }
+
+    /// The same, where whoever agreed is connected at once.
+    pub(crate) fn without_confirmation(self) -> Self {
+        Self::with(self.calendly, self.store, self.journal, self.clock, false)
+    }
+
+    fn with(
+        calendly: Arc<FakeCalendly>,
+        store: MemoryStore,
+        journal: MemoryJournal,
+        clock: TestClock,
+        confirm: bool,
+    ) -> Self {
         let adapters = Adapters {
             clock: Arc::new(clock.clone()),
             jitter: Arc::new(SeededJitter::new(7)),
@@ -82,7 +97,7 @@ impl World {
             connect: ConnectSettings {
                 authorize_url: "https://auth.example/oauth/authorize".parse().unwrap(),
                 return_urls: vec!["https://app.example/calendly".parse().unwrap()],
-                confirm: true,
+                confirm,
             },
             webhook: Some(WebhookSettings {
                 callback: CallbackTemplate::parse(CALLBACK).unwrap(),

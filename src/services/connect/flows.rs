@@ -7,13 +7,16 @@ use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, mpsc, watch};
 
 use super::pending::Order;
-use super::{Asked, Fate, NoFlow, Progress};
+use super::{Asked, NoFlow, Progress};
 use crate::domain::connect::callback::{Answer, Fingerprint};
 use crate::domain::connect::flow::{self, Call, LINK_LIVES, MOST, MOST_OF_ONE, TICKET_LIVES};
 use crate::domain::connect::state_token::StateKey;
 use crate::domain::ids::FlowId;
 use crate::ports::{Clock, Moment};
 use crate::registry::lock;
+
+/// What nobody remembers any more is looked for each time that so many are there.
+const SWEEP: usize = 128;
 
 /// All of them; one for the process.
 #[derive(Debug)]
@@ -58,7 +61,9 @@ impl Flows {
 
     pub(super) fn add(&self, asked: Arc<Asked>, clock: &dyn Clock) -> Result<(), Full> {
         let mut flows = lock(&self.flows);
-        flows.retain(|_, flow| flow.is_remembered(clock));
+        if flows.len().is_multiple_of(SWEEP) || flows.len() >= MOST {
+            flows.retain(|_, flow| flow.is_remembered(clock));
+        }
         // Whoever asks once more means the new link. One that is being carried out keeps its place.
         let mut of_one: Vec<_> = flows
             .values()
@@ -123,6 +128,6 @@ impl Flow {
 
     fn may_go(&self) -> bool {
         let Some((_, _, called)) = &self.called else { return true };
-        called.progress.borrow().as_ref().is_some_and(|progress| progress.fate == Fate::Waits)
+        called.progress.borrow().is_some()
     }
 }
