@@ -4,7 +4,9 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use super::problem::Body;
-use super::routes::{access_token, connections, grants, health, metrics, openapi, timeline, verbs};
+use super::routes::{
+    access_token, connect, connections, grants, health, metrics, oauth_callback, openapi, timeline, verbs,
+};
 use crate::views::{AccessTokenView, ConnectionView, EntryView, WebhookView};
 
 /// The whole API.
@@ -31,6 +33,10 @@ use crate::views::{AccessTokenView, ConnectionView, EntryView, WebhookView};
         verbs::verify,
         verbs::pause,
         verbs::resume,
+        connect::begin,
+        connect::confirm,
+        connect::look,
+        oauth_callback::get,
     ),
     components(schemas(
         AccessTokenView,
@@ -38,6 +44,10 @@ use crate::views::{AccessTokenView, ConnectionView, EntryView, WebhookView};
         WebhookView,
         EntryView,
         Body,
+        connect::Wanted,
+        connect::Made,
+        connect::Confirmation,
+        connect::Standing,
         connections::List,
         timeline::Page,
         grants::Line,

@@ -270,7 +270,7 @@ impl TokenEndpoint for FakeCalendly {
         let user = exchange.code.expose();
         self.book().codes.push(user.into());
         let (access, refresh, _) = self.grant(user);
-        success(user, &access, &refresh, self.lifetime)
+        Outcome::Success(Box::new(answer(user, &access, &refresh, self.lifetime)))
     }
 
     async fn revoke(&self, token: &RefreshToken) -> Result<(), ApiError> {

@@ -9,11 +9,12 @@ use actix_web::http::header::CACHE_CONTROL;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
+use utoipa::ToSchema;
 
 use super::super::auth::{Allowed, Changing};
 use super::super::extract::{Json, Query, invalid, works};
 use super::super::problem::{
-    DATABASE_UNAVAILABLE, DIFFERENT_USER, FLOW_EXPIRED, INVALID_REQUEST, NOT_WORKING, OTHER_CONNECTION,
+    Body, DATABASE_UNAVAILABLE, DIFFERENT_USER, FLOW_EXPIRED, INVALID_REQUEST, NOT_WORKING, OTHER_CONNECTION,
     PUBLIC_URL_MISSING, Problem, RETURN_URL_NOT_ALLOWED, TICKET_USED, TOKEN_IN_USE, TOO_MANY_FLOWS,
 };
 use super::super::state::Here;
@@ -25,6 +26,7 @@ use crate::domain::connect::return_url::BadReturnUrl;
 use crate::domain::ids::{ConnectionId, FlowId};
 use crate::domain::secrets::Ticket;
 use crate::services::connect::{self, Ask, NoLink, NotConfirmed};
+use crate::views::ConnectionView;
 
 /// Until the actors know the grant, and then until its subscription is verified.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -34,7 +36,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 const LATER: Duration = Duration::from_secs(60);
 const SOON: Duration = Duration::from_secs(2);
 
-#[derive(Deserialize)]
+/// Who is to be connected.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Connect)]
 #[serde(deny_unknown_fields)]
 pub(in crate::server) struct Wanted {
     id: String,
@@ -43,14 +47,18 @@ pub(in crate::server) struct Wanted {
     change_user: bool,
 }
 
-#[derive(Serialize)]
-struct Made<'a> {
+/// The link.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Link)]
+pub(in crate::server) struct Made<'a> {
+    #[schema(value_type = String)]
     flow: FlowId,
     authorization_url: &'a str,
     expires_at: DateTime<Utc>,
 }
 
-#[derive(Deserialize)]
+/// What the application confirms.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::server) struct Confirmation {
     id: String,
@@ -63,8 +71,10 @@ pub(in crate::server) struct Looking {
     wait: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Standing<'a> {
+/// How a flow stands.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Flow)]
+pub(in crate::server) struct Standing<'a> {
     id: &'a str,
     outcome: &'static str,
     reason: Option<&'static str>,
@@ -74,6 +84,25 @@ struct Standing<'a> {
 }
 
 /// A link for one user.
+#[utoipa::path(
+    post,
+    path = "/v1/connect",
+    tag = "connect",
+    request_body = Wanted,
+    responses(
+        (status = 201, description = "A link for the user, good for ten minutes, once", body = Made),
+        (status = 400, description = "`invalid-request`, `return-url-not-allowed`, or `public-url-missing`", body = Body, content_type = "application/problem+json"),
+        (status = 401, description = "`unauthorized`", body = Body, content_type = "application/problem+json"),
+        (status = 403, description = "`forbidden`", body = Body, content_type = "application/problem+json"),
+        (status = 409, description = "`public-url-missing`", body = Body, content_type = "application/problem+json"),
+        (status = 413, description = "`too-large`", body = Body, content_type = "application/problem+json"),
+        (status = 415, description = "`unsupported-media-type`", body = Body, content_type = "application/problem+json"),
+        (status = 422, description = "`return-url-not-allowed`", body = Body, content_type = "application/problem+json"),
+        (status = 429, description = "`too-many-flows`", body = Body, content_type = "application/problem+json"),
+        (status = 503, description = "`not-working`", body = Body, content_type = "application/problem+json"),
+    ),
+    security(("token" = ["admin"]))
+)]
 pub(in crate::server) async fn begin(
     asked: Allowed<Changing>,
     Json(wanted): Json<Wanted>,
@@ -99,6 +128,25 @@ pub(in crate::server) async fn begin(
 }
 
 /// The grant becomes active.
+#[utoipa::path(
+    post,
+    path = "/v1/connect/confirm",
+    tag = "connect",
+    request_body = Confirmation,
+    responses(
+        (status = 200, description = "The connection is active", body = ConnectionView),
+        (status = 202, description = "It is stored; its actor starts soon"),
+        (status = 400, description = "`invalid-request`", body = Body, content_type = "application/problem+json"),
+        (status = 401, description = "`unauthorized`", body = Body, content_type = "application/problem+json"),
+        (status = 403, description = "`forbidden`", body = Body, content_type = "application/problem+json"),
+        (status = 409, description = "`ticket-used`, `other-connection`, `different-user`, or `token-in-use`", body = Body, content_type = "application/problem+json"),
+        (status = 410, description = "`flow-expired`", body = Body, content_type = "application/problem+json"),
+        (status = 413, description = "`too-large`", body = Body, content_type = "application/problem+json"),
+        (status = 415, description = "`unsupported-media-type`", body = Body, content_type = "application/problem+json"),
+        (status = 503, description = "`not-working`, or `database-unavailable`", body = Body, content_type = "application/problem+json"),
+    ),
+    security(("token" = ["admin"]))
+)]
 pub(in crate::server) async fn confirm(
     _: Allowed<Changing>,
     Json(confirmation): Json<Confirmation>,
@@ -120,6 +168,25 @@ pub(in crate::server) async fn confirm(
 }
 
 /// How a flow stands. The ticket is told only where no browser carries it.
+#[utoipa::path(
+    get,
+    path = "/v1/connect/{flow}",
+    tag = "connect",
+    params(
+        ("flow" = String, Path, description = "As POST /v1/connect answered"),
+        ("wait" = Option<String>, Query, description = "Until it has ended, at most `60s`"),
+    ),
+    responses(
+        (status = 200, description = "How it stands", body = Standing),
+        (status = 400, description = "`invalid-request`", body = Body, content_type = "application/problem+json"),
+        (status = 401, description = "`unauthorized`", body = Body, content_type = "application/problem+json"),
+        (status = 403, description = "`forbidden`", body = Body, content_type = "application/problem+json"),
+        (status = 404, description = "`unknown-flow`", body = Body, content_type = "application/problem+json"),
+        (status = 410, description = "`flow-expired`", body = Body, content_type = "application/problem+json"),
+        (status = 503, description = "`not-working`", body = Body, content_type = "application/problem+json"),
+    ),
+    security(("token" = ["admin"]))
+)]
 pub(in crate::server) async fn look(
     _: Allowed<Changing>,
     path: actix_web::web::Path<String>,

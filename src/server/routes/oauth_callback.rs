@@ -8,7 +8,7 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use super::super::page;
 use super::super::problem::{
-    FLOW_EXPIRED, INTERNAL, INVALID_REQUEST, LINK_USED, NOT_WORKING, Problem, UNKNOWN_FLOW,
+    Body, FLOW_EXPIRED, INTERNAL, INVALID_REQUEST, LINK_USED, NOT_WORKING, Problem, UNKNOWN_FLOW,
 };
 use super::super::state::{Here, State};
 use super::super::work;
@@ -34,6 +34,26 @@ pub(in crate::server) async fn looked_at() -> HttpResponse {
 }
 
 /// The browser itself.
+#[utoipa::path(
+    get,
+    path = "/oauth/callback",
+    tag = "connect",
+    params(
+        ("state" = Option<String>, Query, description = "Of the link"),
+        ("code" = Option<String>, Query, description = "Where the user said yes"),
+        ("error" = Option<String>, Query, description = "Where the user said no"),
+    ),
+    responses(
+        (status = 200, description = "A page for the browser, where the flow has no return URL", body = String, content_type = "text/html"),
+        (status = 303, description = "To the return URL, with connection, outcome, reason and ticket"),
+        (status = 400, description = "`invalid-request`, or `unknown-flow`", body = Body, content_type = "application/problem+json"),
+        (status = 404, description = "`unknown-flow`", body = Body, content_type = "application/problem+json"),
+        (status = 409, description = "`link-used`", body = Body, content_type = "application/problem+json"),
+        (status = 410, description = "`flow-expired`", body = Body, content_type = "application/problem+json"),
+        (status = 503, description = "`not-working`; a prefetch", body = Body, content_type = "application/problem+json"),
+    ),
+    security(())
+)]
 pub(in crate::server) async fn get(request: HttpRequest, state: Here) -> Result<HttpResponse, Problem> {
     if is_ahead(request.headers()) {
         // Refused, so that the browser asks again when its user really goes there.
