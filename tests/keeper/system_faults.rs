@@ -278,6 +278,26 @@ fn a_thousand_connections_refused_for_ten_minutes_lose_nothing() {
     });
 }
 
+/// It ends between the refusal of one connection and a witness that is not refused any more.
+#[test]
+fn a_refusal_that_a_witness_shared_is_asked_again_before_it_stands() {
+    virtual_time(LIFETIME, async |mut world| {
+        world.connect_many(20, |n| 6000 + n).await;
+        let anna = world.offer("anna", "anna", 10);
+        world.put(anna).await;
+        world.calendly.book().takes = Duration::from_millis(100);
+        world.calendly.book().trouble_for_all = Some(Trouble::InvalidGrant);
+        world.start();
+        world.until("a witness is refused, too", 20, |w| w.calendly.book().tries >= 2).await;
+        world.pass(1).await;
+        world.calendly.book().trouble_for_all = None;
+        world.until("all well", 180, |w| w.without_a_token() == 0 && w.overdue(5) == 0).await;
+        world.pass(60).await;
+        assert_eq!((world.marked(), world.fault()), (vec![], None));
+        assert!(world.cell("anna").living(world.now()).is_some());
+    });
+}
+
 /// Thirty users really went away, one now and then, among the refreshes of all others.
 #[test]
 fn real_revocations_are_marked_within_a_minute_of_the_refusal() {

@@ -126,9 +126,11 @@ async fn stands(rotation: &Rotation, mut grace: Duration) -> bool {
     let before = system.successes();
     let others_succeed = || system.successes() > before && !system.is_holding();
     let mut called = HashSet::new();
+    // Who was refused together with others is asked again when they succeed: until then it may have been everybody.
+    let mut alone = true;
     for _ in 0..WITNESSES {
         match system.evidence(rotation.id(), before, grace).await {
-            Evidence::Stands => return true,
+            Evidence::Stands => return alone,
             Evidence::Withheld => return false,
             Evidence::None if services.shutdown.is_requested() => return false,
             Evidence::None => {}
@@ -136,7 +138,7 @@ async fn stands(rotation: &Rotation, mut grace: Duration) -> bool {
         grace = GRACE;
         let _calling = system.calling().await;
         if system.successes() > before || system.is_holding() {
-            return others_succeed();
+            return alone && others_succeed();
         }
         let witness = match witness(rotation, &called) {
             Witness::Ready(witness) => witness,
@@ -156,11 +158,12 @@ async fn stands(rotation: &Rotation, mut grace: Duration) -> bool {
             }
         }
         // The streak counts no further than many: that a witness was refused shows in what was withheld.
-        if system.many_refused() && system.is_withheld(witness.id()) {
+        alone &= !system.is_withheld(witness.id());
+        if system.many_refused() && !alone {
             everybody(rotation);
         }
         if system.successes() > before || system.is_holding() {
-            return others_succeed();
+            return alone && others_succeed();
         }
     }
     false
