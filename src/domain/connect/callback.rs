@@ -82,6 +82,8 @@ impl Answer {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -111,6 +113,16 @@ mod tests {
             ["state=a", "state=a&code=", "state=a&code=c&code=d", "state=a&code=c&error=access_denied"]
         {
             assert_eq!(read(query).unwrap_err(), Unreadable::Answer, "{query}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_a_browser_brings_is_read_or_named(query in "((state|code|error)?=?[a-z%&+0-9]{0,8}&?){0,6}") {
+            if let Ok(call) = read(&query) {
+                prop_assert!(!call.state.expose().is_empty());
+                prop_assert_eq!(call.answer.fingerprint(), read(&query).unwrap().answer.fingerprint());
+            }
         }
     }
 
