@@ -1,6 +1,7 @@
 //! What services are written against: time, chance, Calendly and the store as traits. Adapters implement them, nothing here does I/O.
 
 mod journal;
+mod keys;
 mod store_error;
 
 use std::collections::BTreeSet;
@@ -20,6 +21,7 @@ use crate::domain::subscription::{Found, Owner, Recorded};
 use crate::domain::timeline::{Entry, Place, Told};
 
 pub use self::journal::{Journal, JournalError, Receipt, Sealer};
+pub use self::keys::{Handed, HandedPage, Resealed};
 pub use self::store_error::StoreError;
 
 /// What time it is.
@@ -87,6 +89,11 @@ pub trait TokenEndpoint: Send + Sync {
     /// # Errors
     /// Where Calendly could not be asked or refused.
     async fn revoke(&self, token: &RefreshToken) -> Result<(), ApiError>;
+    /// Asks about a made-up token, so that nothing is spent, to see whether our own credentials are accepted.
+    ///
+    /// # Errors
+    /// [`ApiErrorClass::Unauthenticated`] where they are not; else where nobody could say.
+    async fn check_client(&self) -> Result<(), ApiError>;
 }
 
 /// Who asks: the token, and the user whose rate limit it counts against.
@@ -172,7 +179,7 @@ pub enum ApiErrorClass {
 }
 
 /// A deletion as the store made it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Deleted {
     /// Of which grant.
     pub grant_id: GrantId,
@@ -182,6 +189,8 @@ pub struct Deleted {
     pub generation: Generation,
     /// The change marker that it got.
     pub marker: i64,
+    /// What the grant lived in: whoever erased it may revoke it. `None` where no key opens it.
+    pub refresh_token: Option<RefreshToken>,
 }
 
 /// Connections loaded from the store.
@@ -339,6 +348,17 @@ pub trait Store: Send + Sync {
         before: Option<Place>,
         limit: usize,
     ) -> Result<Told, StoreError>;
+
+    /// Living connections after `after` with their refresh tokens, for an export: whoever gets them must see to it that no
+    /// keeper refreshes these connections any more.
+    async fn hand_over(&self, after: Option<&ConnectionId>, limit: usize) -> Result<HandedPage, StoreError>;
+    /// Seals the tokens of the next `limit` connections anew, those that were sealed with another key than the first.
+    /// Guarded by grant and generation: a commit that comes between stays as it is.
+    async fn reseal(&self, after: Option<&ConnectionId>, limit: usize) -> Result<Resealed, StoreError>;
+    /// Seals anew what the database keeps for itself; true where that was needed.
+    async fn reseal_own(&self) -> Result<bool, StoreError>;
+    /// The keys of the keeper that has the lock, or had it last, the sealing one first.
+    async fn keys_at_work(&self) -> Result<Vec<String>, StoreError>;
 
     /// Takes or keeps the keeper lock; to be called every few seconds.
     async fn keep_lock(&self) -> Result<Lock, StoreError>;

@@ -22,6 +22,8 @@ mod forward_ends;
 mod given;
 #[path = "store/grants.rs"]
 mod grants;
+#[path = "store/keys.rs"]
+mod keys;
 #[path = "store/locks.rs"]
 mod locks;
 #[path = "store/pooler.rs"]
@@ -138,6 +140,8 @@ suite! {
     facts::the_timeline_is_newest_first,
     facts::old_entries_of_the_timeline_are_forgotten_and_new_ones_are_not,
     facts::a_gap_told_twice_is_no_error,
+    keys::what_is_handed_over_are_the_living_connections_with_their_latest_tokens,
+    keys::a_deletion_hands_the_erased_token_out_once,
     }
     databases {
     databases::everything_is_there_after_a_restart,
@@ -150,6 +154,10 @@ suite! {
     databases::ten_that_open_at_once_share_one_database,
     databases::people_can_read_the_times,
     databases::a_gap_told_twice_is_one_row,
+    keys::the_old_key_is_not_needed_after_everything_was_sealed_anew,
+    keys::what_no_key_opens_is_named_and_hides_no_other,
+    keys::rotations_go_on_while_everything_is_sealed_anew,
+    keys::the_keeper_at_work_says_which_keys_it_has,
     locks::nothing_is_claimed_without_the_keeper_lock,
     }
 }

@@ -10,6 +10,7 @@ pub(crate) mod fuzzing;
 mod http;
 mod once;
 mod rate;
+mod reach;
 mod skew;
 mod token_client;
 mod wire;
@@ -20,6 +21,7 @@ use std::time::Duration;
 use url::Url;
 
 pub use self::api_client::ApiClient;
+pub use self::reach::reach;
 pub use self::token_client::TokenClient;
 use crate::domain::secrets::ClientSecret;
 use crate::ports::Clock;

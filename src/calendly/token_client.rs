@@ -16,11 +16,12 @@ use super::{Settings, SetupError, rate};
 use crate::domain::loose_json;
 use crate::domain::outcome::{Outcome, Reply, judge};
 use crate::domain::secrets::{ClientSecret, RefreshToken};
-use crate::ports::{ApiError, Clock, CodeExchange, TokenEndpoint};
+use crate::ports::{ApiError, ApiErrorClass, Clock, CodeExchange, TokenEndpoint};
 use crate::runtime::sleep;
 
 const FORM: &str = "application/x-www-form-urlencoded";
 const REVOKE: &str = "revoke the token";
+const CHECK: &str = "check the client's credentials";
 /// A token answer has a few hundred bytes, or some thousands where tokens are JWTs.
 const LONGEST_ANSWER: usize = 1 << 20;
 /// A process that was frozen finds its timers over before it has looked what came meanwhile: for that it gets this much.
@@ -31,6 +32,7 @@ pub struct TokenClient {
     http: Client,
     token_url: Url,
     revoke_url: Url,
+    introspect_url: Url,
     client_id: String,
     client_secret: ClientSecret,
     /// From when the request is on its way.
@@ -76,6 +78,7 @@ impl TokenClient {
             http: build(http)?,
             token_url,
             revoke_url: endpoint(&settings.auth_url, "calendly.auth_url", &["oauth", "revoke"])?,
+            introspect_url: endpoint(&settings.auth_url, "calendly.auth_url", &["oauth", "introspect"])?,
             client_id: settings.client_id.clone(),
             client_secret: settings.client_secret.clone(),
             patience: settings.token_timeout,
@@ -151,6 +154,43 @@ impl TokenClient {
         }
     }
 
+    /// Posts our credentials and a token, as RFC 7009 and RFC 7662 have it.
+    async fn about(&self, what: &'static str, url: &Url, token: &str) -> Result<(), ApiError> {
+        let secret = self.client_secret.expose();
+        let form = form(&[("client_id", &self.client_id), ("client_secret", secret), ("token", token)]);
+        // As they are and as they stand in the form.
+        let encoded = [encoded(token), encoded(secret)];
+        let secrets = [token, secret, &encoded[0], &encoded[1]];
+        let request = self
+            .http
+            .post(url.clone())
+            .timeout(self.request_timeout)
+            .header(CONTENT_TYPE, FORM)
+            .header(ACCEPT, "application/json")
+            .body(form);
+        let mut response = request.send().await.map_err(|error| errors::failed(what, error, &secrets))?;
+        self.skew.observe(response.headers());
+        let status = response.status();
+        if status.is_success() {
+            return Ok(());
+        }
+        // The status decides, so a body cut short only makes the error say less.
+        let mut body = Vec::new();
+        let _ = read(&mut response, &mut body, LONGEST_ANSWER).await;
+        let refusal = Refusal {
+            status: status.as_u16(),
+            headers: response.headers(),
+            body: &body,
+            now: self.clock.now(),
+        };
+        let refused = errors::refused(what, &refusal, &secrets);
+        Err(if is_about_us(&body) {
+            ApiError { class: ApiErrorClass::Unauthenticated, ..refused }
+        } else {
+            refused
+        })
+    }
+
     fn head(&self, response: &Response) -> (u16, Option<Duration>) {
         self.skew.observe(response.headers());
         (response.status().as_u16(), rate::wait(response.headers(), self.clock.now()))
@@ -175,34 +215,12 @@ impl TokenEndpoint for TokenClient {
     }
 
     async fn revoke(&self, token: &RefreshToken) -> Result<(), ApiError> {
-        let (token, secret) = (token.expose(), self.client_secret.expose());
-        let form = form(&[("client_id", &self.client_id), ("client_secret", secret), ("token", token)]);
-        // As they are and as they stand in the form.
-        let encoded = [encoded(token), encoded(secret)];
-        let secrets = [token, secret, &encoded[0], &encoded[1]];
-        let request = self
-            .http
-            .post(self.revoke_url.clone())
-            .timeout(self.request_timeout)
-            .header(CONTENT_TYPE, FORM)
-            .header(ACCEPT, "application/json")
-            .body(form);
-        let mut response = request.send().await.map_err(|error| errors::failed(REVOKE, error, &secrets))?;
-        self.skew.observe(response.headers());
-        let status = response.status();
-        if status.is_success() {
-            return Ok(());
-        }
-        // The status decides, so a body cut short only makes the error say less.
-        let mut body = Vec::new();
-        let _ = read(&mut response, &mut body, LONGEST_ANSWER).await;
-        let refusal = Refusal {
-            status: status.as_u16(),
-            headers: response.headers(),
-            body: &body,
-            now: self.clock.now(),
-        };
-        Err(errors::refused(REVOKE, &refusal, &secrets))
+        self.about(REVOKE, &self.revoke_url, token.expose()).await
+    }
+
+    async fn check_client(&self) -> Result<(), ApiError> {
+        let made_up = uuid::Uuid::new_v4().to_string();
+        self.about(CHECK, &self.introspect_url, &made_up).await
     }
 }
 
@@ -210,6 +228,16 @@ impl std::fmt::Debug for TokenClient {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "TokenClient({})", self.token_url)
     }
+}
+
+/// Whether an OAuth error says that the client is not known or its secret is wrong, under whatever status.
+fn is_about_us(body: &[u8]) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Body {
+        error: String,
+    }
+    serde_json::from_slice::<Body>(body)
+        .is_ok_and(|body| matches!(body.error.as_str(), "invalid_client" | "unauthorized_client"))
 }
 
 fn form(fields: &[(&str, &str)]) -> String {

@@ -5,6 +5,10 @@ use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+mod watch;
+
+pub use watch::Watch;
+
 use super::Config;
 use super::database::DatabaseUrl;
 use super::key::{BadKey, EncryptionKey};
@@ -13,6 +17,17 @@ use super::key::{BadKey, EncryptionKey};
 pub const DEFAULT_FILE: &str = "keeper.key";
 /// The id of a key that the keeper makes by itself.
 pub const FIRST_ID: &str = "k1";
+
+/// The file that the keys in force stand in, where they stand in one; `true`: it is the keeper's own.
+#[must_use]
+pub fn file(config: &Config) -> Option<(PathBuf, bool)> {
+    match (&config.encryption.key_file, &config.database.url) {
+        _ if !config.encryption.keys.is_empty() => None,
+        (Some(path), _) => Some((path.clone(), false)),
+        (None, DatabaseUrl::Sqlite { .. }) => Some((config.data_dir.join(DEFAULT_FILE), true)),
+        (None, DatabaseUrl::Postgres(_)) => None,
+    }
+}
 
 /// The keys in force: the first encrypts, all decrypt.
 #[derive(Debug)]
@@ -124,6 +139,38 @@ pub fn create(path: &Path, key: &EncryptionKey) -> Result<(), KeyError> {
             _ => "make the directory exist and be writable",
         };
         KeyError::File { path: path.into(), what: "made", error, remedy }
+    })
+}
+
+/// Puts a new key before those that are in the file: it encrypts from now on. The file is there as it was or as it will
+/// be, also after a crash.
+///
+/// # Errors
+/// Where it cannot be read or written.
+pub fn put_first(path: &Path, key: &EncryptionKey) -> Result<(), KeyError> {
+    let before = fs::read_to_string(path).map_err(|error| KeyError::File {
+        path: path.into(),
+        what: "read",
+        error,
+        remedy: "make it readable for the keeper's user",
+    })?;
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(".".as_ref());
+    let draft = directory.join(format!(".{}.new", uuid::Uuid::new_v4()));
+    let write = || -> std::io::Result<()> {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+        file.write_all(format!("{}\n{before}", key.expose_line()).as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&draft, path)?;
+        File::open(directory)?.sync_all()
+    };
+    write().map_err(|error| {
+        let _ = fs::remove_file(&draft);
+        KeyError::File {
+            path: path.into(),
+            what: "made",
+            error,
+            remedy: "make the directory writable for the keeper's user",
+        }
     })
 }
 

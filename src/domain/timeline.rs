@@ -74,6 +74,8 @@ kinds! {
     Quarantined = "quarantined",
     /// Tried again after quarantine.
     Released = "released",
+    /// Its tokens were handed out by an export.
+    Exported = "exported",
     /// Somebody paused it.
     Paused = "paused",
     /// Somebody resumed it.

@@ -1,5 +1,7 @@
 //! The rotation journal, and what seals its records.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use secrecy::zeroize::Zeroizing;
 
@@ -49,6 +51,13 @@ pub trait Journal: Send + Sync {
     async fn note_reached(&self, count: i64) -> Result<(), JournalError>;
     /// Removes what may go.
     async fn tidy(&self);
+    /// The ids of the keys that what is kept was sealed with; none where nothing is sealed.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    async fn keys(&self) -> Result<BTreeSet<String>, JournalError> {
+        Ok(BTreeSet::new())
+    }
 }
 
 /// Seals and opens secrets for adapters that keep some. `row` and `column` say where: what is moved does not open.

@@ -10,6 +10,7 @@ use super::journal::Use;
 use crate::domain::grant::{NewGrant, Put};
 use crate::domain::ids::{ConnectionId, Generation};
 use crate::domain::journal::Record;
+use crate::domain::secrets::RefreshToken;
 use crate::domain::timeline::Kind;
 use crate::ports::StoreError;
 
@@ -53,13 +54,21 @@ async fn journal(services: &Services, grant: NewGrant, generation: Generation) {
     services.journal.append_beside(record).await;
 }
 
-/// Deletes a connection: tokens erased, a tombstone stays. A rotation in flight gives its pair back.
+/// Deletes a connection: tokens erased, a tombstone stays. A rotation in flight gives its pair back. Answers the refresh
+/// token that was erased; `None` where there was no such connection.
 ///
 /// # Errors
 /// Where the database does not answer.
-pub async fn delete(services: &Services, id: &ConnectionId, by: Option<&str>) -> Result<bool, StoreError> {
+pub(super) async fn delete(
+    services: &Services,
+    id: &ConnectionId,
+    by: Option<&str>,
+) -> Result<Option<Option<RefreshToken>>, StoreError> {
     let at = services.adapters.clock.now();
-    let Some(deleted) = services.adapters.store.delete(id, at).await? else { return Ok(false) };
+    let Some(deleted) = services.adapters.store.delete(id, at).await? else { return Ok(None) };
+    if let Some(cell) = services.registry.get(id) {
+        cell.mark_deleted(deleted.grant_id); // no token is served and no subscription made from here on
+    }
     let record = Record::Deleted {
         id: id.clone(),
         grant_id: deleted.grant_id,
@@ -70,7 +79,7 @@ pub async fn delete(services: &Services, id: &ConnectionId, by: Option<&str>) ->
     };
     services.journal.append_beside(record).await;
     services.timeline.note(id, Kind::Disconnected, "the connection was deleted", json!({ "by": by }));
-    Ok(true)
+    Ok(Some(deleted.refresh_token))
 }
 
 /// Pauses a connection. A rotation in flight is kept, the pause stays.

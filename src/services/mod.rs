@@ -1,6 +1,7 @@
 //! What actors have done for them: tracked tasks on the I/O runtime, written against the ports. Nothing here knows actors.
 
 pub mod connect;
+pub mod disconnect;
 pub mod foreign;
 pub mod grants;
 pub mod journal;

@@ -1,5 +1,6 @@
 //! The rotation journal: sealed records in a spool of their own.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -99,6 +100,18 @@ impl Journal for JournalFile {
 
     async fn tidy(&self) {
         self.spool.tidy().await;
+    }
+
+    async fn keys(&self) -> Result<BTreeSet<String>, JournalError> {
+        let all = Arc::new(Mutex::new(BTreeSet::new()));
+        let (sealer, into) = (self.seals.sealer.clone(), all.clone());
+        let visit: Visit = Box::new(move |record| {
+            into.lock().unwrap_or_else(PoisonError::into_inner).extend(sealer.sealed_with(&record));
+            Ok(())
+        });
+        self.spool.read(visit).await?;
+        let keys = std::mem::take(&mut *all.lock().unwrap_or_else(PoisonError::into_inner));
+        Ok(keys)
     }
 }
 

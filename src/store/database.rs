@@ -1,6 +1,6 @@
 //! An open database: its pools, the vault, the keeper lock. Carries out the writer's batches.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use diesel::OptionalExtension as _;
 use diesel_async::RunQueryDsl as _;
@@ -25,6 +25,8 @@ pub(super) struct Database {
     pub(super) instance: InstanceId,
     /// Which database this is.
     pub(super) id: String,
+    /// The keys that this keeper has said to have while it had the lock.
+    pub(super) noted_keys: Mutex<Vec<String>>,
 }
 
 impl Database {
@@ -46,6 +48,9 @@ impl Database {
             if let Some(version) = found.ok().flatten() {
                 return Err(StoreError::Refused(migrations::newer(&version)));
             }
+        }
+        if let Lock::Ours { .. } = &lock {
+            self.note_keys().await;
         }
         Ok(lock)
     }

@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -17,10 +18,17 @@ use crate::ports::Sealer;
 const NONCE: usize = 24;
 const MAX_KEY_ID: usize = 32;
 
-/// The keys that tokens are sealed with, newest first.
+/// The keys that tokens are sealed with, newest first. Clones are one ring.
 #[derive(Clone)]
 pub struct KeyRing {
-    keys: Vec<Key>,
+    keys: Arc<RwLock<Arc<[Key]>>>,
+    source: Option<Arc<dyn KeySource>>,
+}
+
+/// Where more keys may turn up while the ring is in use.
+pub trait KeySource: Send + Sync {
+    /// All keys, where they have changed since the last look. `needed`: one is missing, so look now; else now and then.
+    fn changed(&self, needed: bool) -> Option<Vec<String>>;
 }
 
 #[derive(Clone)]
@@ -65,16 +73,37 @@ impl KeyRing {
     /// # Errors
     /// At the first text that is no such key, or where there is none.
     pub fn parse<S: AsRef<str>>(texts: &[S]) -> Result<Self, KeyError> {
-        let mut ids = HashSet::new();
-        let mut keys = Vec::with_capacity(texts.len());
-        for (number, text) in (1..).zip(texts) {
-            let key = Key::parse(number, text.as_ref().trim())?;
-            if !ids.insert(key.id.clone()) {
-                return Err(KeyError::SameId(number, key.id));
-            }
-            keys.push(key);
-        }
-        if keys.is_empty() { Err(KeyError::None) } else { Ok(Self { keys }) }
+        Ok(Self::of(keys(texts)?))
+    }
+
+    fn of(keys: Vec<Key>) -> Self {
+        Self { keys: Arc::new(RwLock::new(keys.into())), source: None }
+    }
+
+    /// The same, taking over what turns up later: a running keeper learns of a key that a command has made.
+    #[must_use]
+    pub fn learning(self, source: Arc<dyn KeySource>) -> Self {
+        Self { source: Some(source), ..self }
+    }
+
+    /// Looks at once whether more keys have turned up.
+    pub fn look(&self) {
+        self.learn(true);
+    }
+
+    fn now(&self) -> Arc<[Key]> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// As [`KeyRing::now`], after a look at where more may be. True where there are others than before.
+    fn learn(&self, needed: bool) -> bool {
+        let Some(texts) = self.source.as_ref().and_then(|source| source.changed(needed)) else {
+            return false;
+        };
+        // What cannot be read is told by whoever wrote it; what is known already stays in use.
+        let Ok(new) = keys(&texts) else { return false };
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = new.into();
+        true
     }
 
     /// A random key named `id`, as a text for [`KeyRing::parse`].
@@ -89,13 +118,20 @@ impl KeyRing {
     #[must_use]
     pub fn ephemeral() -> Self {
         let text = Self::generate("ephemeral");
-        Self { keys: Key::parse(1, text.expose_secret()).into_iter().collect() }
+        Self::of(Key::parse(1, text.expose_secret()).into_iter().collect())
     }
 
     /// The ids of all keys, the sealing one first.
     #[must_use]
-    pub fn ids(&self) -> Vec<&str> {
-        self.keys.iter().map(|key| key.id.as_str()).collect()
+    pub fn ids(&self) -> Vec<String> {
+        self.learn(false);
+        self.now().iter().map(|key| key.id.clone()).collect()
+    }
+
+    /// Whether the key that seals now has sealed something.
+    pub(super) fn is_first(&self, sealed: &[u8]) -> bool {
+        let sealed_with = Self::sealed_with(sealed);
+        sealed_with.is_some() && self.now().first().map(|key| &key.id) == sealed_with.as_ref()
     }
 
     /// The id of the key that sealed something, for a message.
@@ -107,7 +143,9 @@ impl KeyRing {
 
     /// `None` only where the ring is broken or the text is larger than memory.
     pub(super) fn seal(&self, place: Place<'_>, text: &[u8]) -> Option<Vec<u8>> {
-        let key = self.keys.first()?;
+        self.learn(false);
+        let keys = self.now();
+        let key = keys.first()?;
         let mut nonce = [0_u8; NONCE];
         rand::fill(&mut nonce);
         let aad = place.associated_data();
@@ -126,7 +164,8 @@ impl KeyRing {
         let (&length, rest) = sealed.split_first()?;
         let (id, rest) = rest.split_at_checked(length.into())?;
         let (nonce, ciphertext) = rest.split_at_checked(NONCE)?;
-        let key = self.keys.iter().find(|key| key.id.as_bytes() == id)?;
+        let find = || self.now().iter().find(|key| key.id.as_bytes() == id).cloned();
+        let key = find().or_else(|| self.learn(true).then(find).flatten())?;
         let payload = Payload { msg: ciphertext, aad: &place.associated_data() };
         key.cipher.decrypt(XNonce::from_slice(nonce), payload).ok().map(Zeroizing::new)
     }
@@ -148,8 +187,24 @@ impl Sealer for KeyRing {
 
 impl fmt::Debug for KeyRing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KeyRing").field("ids", &self.ids()).finish_non_exhaustive()
+        f.debug_struct("KeyRing")
+            .field("ids", &self.now().iter().map(|key| key.id.clone()).collect::<Vec<_>>())
+            .finish_non_exhaustive()
     }
+}
+
+/// Each text as a key, with ids of their own.
+fn keys<S: AsRef<str>>(texts: &[S]) -> Result<Vec<Key>, KeyError> {
+    let mut ids = HashSet::new();
+    let mut keys = Vec::with_capacity(texts.len());
+    for (number, text) in (1..).zip(texts) {
+        let key = Key::parse(number, text.as_ref().trim())?;
+        if !ids.insert(key.id.clone()) {
+            return Err(KeyError::SameId(number, key.id));
+        }
+        keys.push(key);
+    }
+    if keys.is_empty() { Err(KeyError::None) } else { Ok(keys) }
 }
 
 impl Key {
@@ -203,6 +258,29 @@ mod tests {
         let resealed = both.seal(HERE, b"secret").unwrap();
         assert!(KeyRing::parse(&[&old]).unwrap().open(HERE, &resealed).is_none());
         assert!(KeyRing::parse(&[&new]).unwrap().open(HERE, &resealed).is_some());
+    }
+
+    struct Source(std::sync::Mutex<Option<Vec<String>>>);
+
+    impl KeySource for Source {
+        fn changed(&self, _needed: bool) -> Option<Vec<String>> {
+            self.0.lock().unwrap().take()
+        }
+    }
+
+    #[test]
+    fn a_ring_in_use_learns_of_keys_that_turn_up_and_seals_with_the_first_of_them() {
+        let (old, new) = (key("k1"), key("k2"));
+        let source = Arc::new(Source(std::sync::Mutex::default()));
+        let ring = KeyRing::parse(&[&old]).unwrap().learning(source.clone());
+        let clone = ring.clone();
+        let by_new = KeyRing::parse(&[&new]).unwrap().seal(HERE, b"secret").unwrap();
+        assert!(ring.open(HERE, &by_new).is_none());
+        *source.0.lock().unwrap() = Some(vec![new, old]);
+        assert!(ring.open(HERE, &by_new).is_some(), "it looks when it does not know a key");
+        assert!(clone.is_first(&by_new) && clone.is_first(&clone.seal(HERE, b"x").unwrap()));
+        *source.0.lock().unwrap() = Some(vec!["damaged".into()]);
+        assert_eq!(ring.ids(), ["k2", "k1"], "what cannot be read changes nothing");
     }
 
     #[test]

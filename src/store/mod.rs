@@ -11,6 +11,7 @@ mod failure;
 mod forward;
 mod instance;
 mod key_ring;
+mod keys;
 mod lock;
 mod memory;
 mod migrations;
@@ -33,14 +34,14 @@ mod vault;
 mod writer;
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use secrecy::zeroize::Zeroizing;
 use uuid::Uuid;
 
 use self::database::Database;
 use self::key_ring::Place;
-pub use self::key_ring::{KeyError, KeyRing};
+pub use self::key_ring::{KeyError, KeyRing, KeySource};
 use self::lock::{DatabaseLock, KeeperLock};
 pub use self::memory::{MemorySnapshot, MemoryStore};
 use self::options::Location;
@@ -90,19 +91,21 @@ async fn open_here(options: Options) -> Result<Arc<dyn Store>, OpenError> {
     let vault = unlock_vault(&db, keys).await?;
     let id = database_id(&db).await?;
     let lock = KeeperLock::new(require_lock, data_dir, sqlite.as_deref(), clock, among_all);
-    let database = Arc::new(Database { db, vault, lock, instance, id });
+    let database = Arc::new(Database { db, vault, lock, instance, id, noted_keys: Mutex::default() });
     Ok(Arc::new(SqlStore::new(database, handle)))
 }
+
+/// Where the key of the fingerprints stands.
+const FINGERPRINTS: Place<'_> = Place { row: "meta", column: "fingerprint_key" };
 
 /// The key of the fingerprints stands sealed in the database, made by whoever was there first. It is also what shows
 /// whether the configured keys are the right ones.
 async fn unlock_vault(db: &Db, keys: KeyRing) -> Result<Vault, OpenError> {
-    const PLACE: Place<'_> = Place { row: "meta", column: "fingerprint_key" };
     let mut made = Zeroizing::new([0_u8; 32]);
     rand::fill(&mut made[..]);
-    let sealed = keys.seal(PLACE, &made[..]).unwrap_or_default();
-    let sealed = ask!(db, write, meta::first(PLACE.column, sealed))?;
-    let opened = keys.open(PLACE, &sealed).ok_or_else(|| wrong_keys(&keys, &sealed))?;
+    let sealed = keys.seal(FINGERPRINTS, &made[..]).unwrap_or_default();
+    let sealed = ask!(db, write, meta::first(FINGERPRINTS.column, sealed))?;
+    let opened = keys.open(FINGERPRINTS, &sealed).ok_or_else(|| wrong_keys(&keys, &sealed))?;
     made = Zeroizing::new(opened.as_slice().try_into().map_err(|_| wrong_keys(&keys, &sealed))?);
     Ok(Vault::new(keys, made))
 }
@@ -116,7 +119,7 @@ async fn database_id(db: &Db) -> Result<String, OpenError> {
 
 fn wrong_keys(keys: &KeyRing, sealed: &[u8]) -> OpenError {
     let needed = KeyRing::sealed_with(sealed).unwrap_or_else(|| "?".into());
-    let remedy = if keys.ids().contains(&needed.as_str()) {
+    let remedy = if keys.ids().contains(&needed) {
         format!("the key configured as {needed:?} is another one than the database was sealed with")
     } else {
         format!("it was sealed with the key {needed:?}, configured are {:?}", keys.ids())

@@ -162,6 +162,17 @@ pub(super) struct ClaimedRow {
     pub(super) unknown_since: Option<i64>,
 }
 
+/// A row's tokens as they are sealed.
+#[derive(Clone, Queryable, Selectable)]
+#[diesel(table_name = connections)]
+pub(super) struct SealedRow {
+    pub(super) id: String,
+    pub(super) grant_id: String,
+    pub(super) generation: i64,
+    pub(super) access_token: Option<Vec<u8>>,
+    pub(super) refresh_token: Option<Vec<u8>>,
+}
+
 /// A pair to be kept.
 #[derive(Clone)]
 pub(super) struct CommitRow {

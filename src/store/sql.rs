@@ -27,7 +27,9 @@ use crate::domain::rotation::{ClaimRequest, Claimed, Commit, Committed, Refuse, 
 use crate::domain::secrets::AccessToken;
 use crate::domain::subscription::{Owner, Recorded};
 use crate::domain::timeline::{Entry, Place, Told};
-use crate::ports::{Changes, Deleted, Forwarded, Gap, Lock, Me, Page, Store, StoreError};
+use crate::ports::{
+    Changes, Deleted, Forwarded, Gap, HandedPage, Lock, Me, Page, Resealed, Store, StoreError,
+};
 
 /// SQLite takes no more variables in a statement than 32 766.
 const IDS_AT_ONCE: usize = 1000;
@@ -113,18 +115,20 @@ impl Store for SqlStore {
     }
 
     async fn delete(&self, id: &ConnectionId, at: DateTime<Utc>) -> Result<Option<Deleted>, StoreError> {
-        let id = id.as_str().to_owned();
+        let id = id.clone();
         self.run(move |database, _| async move {
-            let Some((grant_id, granted_at, generation, marker)) =
-                ask!(database.db, write, grants::delete(id, micros(at)))?
+            let row = id.as_str().to_owned();
+            let Some((grant_id, granted_at, generation, sealed, marker)) =
+                ask!(database.db, write, grants::delete(row, micros(at)))?
             else {
                 return Ok(None);
             };
+            let refresh_token = sealed.and_then(|sealed| database.vault.refresh_token(&id, &sealed).ok());
             let grant_id = grant_id
                 .parse()
                 .map_err(|_| StoreError::Unreadable("the deleted row's grant_id is no UUID".into()))?;
             let (granted_at, generation) = (time(granted_at), Generation(generation));
-            Ok(Some(Deleted { grant_id, granted_at, generation, marker }))
+            Ok(Some(Deleted { grant_id, granted_at, generation, marker, refresh_token }))
         })
         .await
     }
@@ -303,6 +307,24 @@ impl Store for SqlStore {
             Ok(ask!(database.db, write, timeline::forget(micros(before), FORGOTTEN_AT_ONCE))?)
         })
         .await
+    }
+
+    async fn hand_over(&self, after: Option<&ConnectionId>, limit: usize) -> Result<HandedPage, StoreError> {
+        let after = after.map_or("", ConnectionId::as_str).to_owned();
+        self.run(move |database, _| async move { database.hand_over(after, limit).await }).await
+    }
+
+    async fn reseal(&self, after: Option<&ConnectionId>, limit: usize) -> Result<Resealed, StoreError> {
+        let after = after.map_or("", ConnectionId::as_str).to_owned();
+        self.run(move |database, _| async move { database.reseal(after, limit).await }).await
+    }
+
+    async fn reseal_own(&self) -> Result<bool, StoreError> {
+        self.run(|database, _| async move { database.reseal_own().await }).await
+    }
+
+    async fn keys_at_work(&self) -> Result<Vec<String>, StoreError> {
+        self.run(|database, _| async move { database.keys_at_work().await }).await
     }
 
     async fn keep_lock(&self) -> Result<Lock, StoreError> {

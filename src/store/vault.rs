@@ -7,7 +7,9 @@ use secrecy::zeroize::Zeroizing;
 use sha2::Sha256;
 
 use super::key_ring::{KeyRing, Place};
-use super::row::{ClaimRow, ClaimedRow, CommitRow, ConnectionRow, GrantRow, RefuseRow, ReleaseRow};
+use super::row::{
+    ClaimRow, ClaimedRow, CommitRow, ConnectionRow, GrantRow, RefuseRow, ReleaseRow, SealedRow,
+};
 use super::shared_text::SharedText;
 use super::time::{micros, time};
 use crate::domain::facts::{Facts, GrantFact, Quarantined, Refusal, WebhookFact, WebhookState};
@@ -16,7 +18,7 @@ use crate::domain::ids::{ConnectionId, Generation, InstanceId};
 use crate::domain::rotation::{ClaimRequest, Claimed, Commit, Refuse, Release};
 use crate::domain::secrets::{AccessToken, RefreshToken};
 use crate::domain::token::{DEFAULT_LIFETIME, Lifetime};
-use crate::ports::StoreError;
+use crate::ports::{Handed, StoreError};
 
 const ACCESS_TOKEN: &str = "access_token";
 const REFRESH_TOKEN: &str = "refresh_token";
@@ -106,10 +108,14 @@ impl Vault {
         let sealed =
             row.refresh_token.ok_or_else(|| unreadable(id.as_str(), "its refresh token is missing"))?;
         Ok(Claimed {
-            refresh_token: RefreshToken::new(self.open(id.as_str(), REFRESH_TOKEN, &sealed)?),
+            refresh_token: self.refresh_token(id, &sealed)?,
             client_id: row.client_id.map(Into::into),
             unknown_since: row.unknown_since.map(time),
         })
+    }
+
+    pub(super) fn refresh_token(&self, id: &ConnectionId, sealed: &[u8]) -> Result<RefreshToken, Unreadable> {
+        Ok(RefreshToken::new(self.open(id.as_str(), REFRESH_TOKEN, sealed)?))
     }
 
     pub(super) fn connection(&self, row: ConnectionRow) -> Result<Connection, Unreadable> {
@@ -168,6 +174,48 @@ impl Vault {
             organization: row.calendly_organization.map(Into::into),
             foreign_owner: row.foreign_owner.map(Into::into),
         })
+    }
+
+    pub(super) fn handed(&self, row: ConnectionRow, sealed: Option<Vec<u8>>) -> Result<Handed, Unreadable> {
+        let connection = self.connection(row)?;
+        let sealed =
+            sealed.ok_or_else(|| unreadable(connection.id.as_str(), "its refresh token is missing"))?;
+        let refresh_token = self.refresh_token(&connection.id, &sealed)?;
+        Ok(Handed { connection, refresh_token })
+    }
+
+    /// The row with its tokens sealed by the first key; `None` where they are already.
+    pub(super) fn resealed(&self, row: SealedRow) -> Result<Option<SealedRow>, Unreadable> {
+        if [&row.access_token, &row.refresh_token]
+            .into_iter()
+            .flatten()
+            .all(|sealed| self.ring.is_first(sealed))
+        {
+            return Ok(None);
+        }
+        let again = |column, sealed: Option<Vec<u8>>| -> Result<Option<Vec<u8>>, Unreadable> {
+            let Some(sealed) = sealed else { return Ok(None) };
+            let text = self.open(&row.id, column, &sealed)?;
+            self.seal(&row.id, column, &text)
+                .map(Some)
+                .map_err(|_| unreadable(&row.id, &format!("its {column} could not be sealed")))
+        };
+        let access_token = again(ACCESS_TOKEN, row.access_token)?;
+        let refresh_token = again(REFRESH_TOKEN, row.refresh_token)?;
+        Ok(Some(SealedRow { access_token, refresh_token, ..row }))
+    }
+
+    /// Something of the database's own, sealed by the first key; `None` where it is already, or no key opens it.
+    pub(super) fn resealed_own(&self, place: Place<'_>, sealed: &[u8]) -> Option<Vec<u8>> {
+        if self.ring.is_first(sealed) {
+            return None;
+        }
+        self.ring.seal(place, &self.ring.open(place, sealed)?)
+    }
+
+    /// The ids of the keys, the sealing one first.
+    pub(super) fn keys(&self) -> Vec<String> {
+        self.ring.ids()
     }
 
     fn seal(&self, row: &str, column: &str, text: &str) -> Result<Vec<u8>, StoreError> {

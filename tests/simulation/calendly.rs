@@ -191,6 +191,10 @@ impl TokenEndpoint for Calendly {
         Outcome::InvalidGrant
     }
 
+    async fn check_client(&self) -> Result<(), ApiError> {
+        Ok(())
+    }
+
     async fn revoke(&self, token: &RefreshToken) -> Result<(), ApiError> {
         sleep(FASTEST).await;
         let now = self.clock.now();

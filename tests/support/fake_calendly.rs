@@ -273,6 +273,10 @@ impl TokenEndpoint for FakeCalendly {
         Outcome::Success(Box::new(answer(user, &access, &refresh, self.lifetime)))
     }
 
+    async fn check_client(&self) -> Result<(), ApiError> {
+        Ok(())
+    }
+
     async fn revoke(&self, token: &RefreshToken) -> Result<(), ApiError> {
         let mut book = self.book();
         book.living.remove(token.expose());

@@ -6,22 +6,27 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
+use tokio::time::timeout;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::super::auth::{Allowed, Changing};
-use super::super::extract::{Id, JsonBytes, invalid, works};
+use super::super::extract::{Id, JsonBytes, Query, invalid, works};
 use super::super::problem::{Body, OLDER_GRANT, Problem, TOKEN_IN_USE};
 use super::super::state::Here;
 use super::super::{show, work};
 use crate::domain::grant::{NewGrant, Put};
 use crate::domain::grant_line;
 use crate::domain::ids::{ConnectionId, GrantId};
-use crate::services::grants;
+use crate::services::{disconnect, grants};
 use crate::views::ConnectionView;
 
 /// Until its actor knows it.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// Until Calendly has taken a connection back.
+const REMOTE_PATIENCE: Duration = Duration::from_secs(30);
+/// Says what became of it there: `gone`, `shared`, `left`, `pending`, `kept`.
+const REMOTE: &str = "keeper-remote";
 
 /// An import line's fields; what is not known is left out.
 #[derive(ToSchema)]
@@ -110,16 +115,25 @@ pub(in crate::server) async fn put(
     }
 }
 
-/// The connection goes, its tokens are erased.
+/// What a deletion may be asked for.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::server) struct Leave {
+    #[serde(default)]
+    keep_remote: bool,
+}
+
+/// The connection goes: its tokens are erased here, its subscription and its grant taken back at Calendly.
 #[utoipa::path(
     delete,
     path = "/v1/connections/{id}",
     tag = "grants",
     params(
         ("id" = String, Path, description = "The application's own id", max_length = 128, pattern = "^[A-Za-z0-9._:@-]+$"),
+        ("keep_remote" = Option<bool>, Query, description = "Leave the subscription and the grant at Calendly"),
     ),
     responses(
-        (status = 204, description = "Gone; its tokens are erased"),
+        (status = 204, description = "Gone; its tokens are erased. The header keeper-remote says what became of it at Calendly"),
         (status = 400, description = "`invalid-request`", body = Body, content_type = "application/problem+json"),
         (status = 401, description = "`unauthorized`", body = Body, content_type = "application/problem+json"),
         (status = 403, description = "`forbidden`", body = Body, content_type = "application/problem+json"),
@@ -131,17 +145,28 @@ pub(in crate::server) async fn put(
 pub(in crate::server) async fn delete(
     asked: Allowed<Changing>,
     Id(id): Id,
+    Query(Leave { keep_remote }): Query<Leave>,
     state: Here,
 ) -> Result<HttpResponse, Problem> {
     works(&state)?;
     let (services, by, gone) = (state.services().clone(), asked.name.clone(), id.clone());
-    let was_there =
-        work::tracked(&state, async move { grants::delete(&services, &gone, Some(&by)).await }).await?;
-    if !was_there {
-        return Err(show::unknown(&id));
-    }
+    let erased =
+        work::tracked(&state, async move { disconnect::erase(&services, &gone, Some(&by)).await }).await?;
+    let Some(leaving) = erased else { return Err(show::unknown(&id)) };
     work::known_to_actors(&state, PATIENCE).await;
-    Ok(HttpResponse::NoContent().finish())
+    let remote = if keep_remote { "kept" } else { take_back(&state, leaving).await };
+    Ok(HttpResponse::NoContent().insert_header((REMOTE, remote)).finish())
+}
+
+/// What became of it at Calendly, as far as it is known soon.
+async fn take_back(state: &Here, leaving: disconnect::Leaving) -> &'static str {
+    let services = state.services().clone();
+    let work = services.io.clone().spawn(async move { disconnect::take_back(&services, leaving).await });
+    match timeout(REMOTE_PATIENCE, work).await {
+        Ok(Ok(remote)) => remote.as_str(),
+        Ok(Err(_)) => "left",
+        Err(_) => "pending", // the work goes on; log and timeline say what comes of it
+    }
 }
 
 /// The body as a grant. No reason quotes a token.

@@ -49,6 +49,12 @@ pub(super) fn by_callback(
     groups
 }
 
+/// The same for a connection.
+#[must_use]
+pub fn owner_of(webhook: &WebhookSettings, cell: &Cell) -> Option<Owner> {
+    cell.read(|c| owner(webhook, c.user.as_deref(), c.organization.as_deref()))
+}
+
 /// The callback URL that is wanted for a connection, without its version; `None` while its owner is not known.
 #[must_use]
 pub fn callback_of(webhook: &WebhookSettings, cell: &Cell) -> Option<String> {
@@ -59,7 +65,7 @@ pub fn callback_of(webhook: &WebhookSettings, cell: &Cell) -> Option<String> {
 /// answer share one.
 #[must_use]
 pub fn subscription_of(webhook: &WebhookSettings, cell: &Cell) -> Option<(Owner, String)> {
-    let owner = cell.read(|c| owner(webhook, c.user.as_deref(), c.organization.as_deref()))?;
+    let owner = owner_of(webhook, cell)?;
     let callback = webhook.callback.fill(cell.id(), &owner).to_string();
     Some((owner, callback))
 }

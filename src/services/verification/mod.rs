@@ -20,7 +20,7 @@ use crate::domain::subscription::reconcile::{to_ask_for, to_retire};
 use crate::ports::{ApiError, ApiErrorClass, Caller, StoreError};
 use crate::registry::cell::{Cell, Living};
 
-pub use group::{GroupKey, callback_of, key, subscription_of};
+pub use group::{GroupKey, callback_of, key, owner_of, subscription_of};
 
 /// What Calendly or the database could not do now is tried again after this.
 const LATER: Duration = Duration::from_secs(30);

@@ -25,7 +25,9 @@ use crate::domain::journal::Known;
 use crate::domain::rotation::{ClaimRequest, Claimed, Commit, Committed, Refuse, Release};
 use crate::domain::subscription::{Owner, Recorded};
 use crate::domain::timeline::{Entry, Place, Told};
-use crate::ports::{Changes, Deleted, Forwarded, Gap, Lock, Me, Page, Store, StoreError};
+use crate::ports::{
+    Changes, Deleted, Forwarded, Gap, HandedPage, Lock, Me, Page, Resealed, Store, StoreError,
+};
 
 /// A [`Store`] that holds everything in memory.
 #[derive(Clone, Default)]
@@ -337,6 +339,23 @@ impl Store for MemoryStore {
         let had = timeline.len();
         timeline.retain(|entry| entry.at >= before);
         Ok(had - timeline.len())
+    }
+
+    async fn hand_over(&self, after: Option<&ConnectionId>, limit: usize) -> Result<HandedPage, StoreError> {
+        Ok(self.available().await?.state.hand_over(after, limit))
+    }
+
+    /// Nothing is sealed here.
+    async fn reseal(&self, _after: Option<&ConnectionId>, _limit: usize) -> Result<Resealed, StoreError> {
+        self.writable().await.map(|_| Resealed::default())
+    }
+
+    async fn reseal_own(&self) -> Result<bool, StoreError> {
+        self.writable().await.map(|_| false)
+    }
+
+    async fn keys_at_work(&self) -> Result<Vec<String>, StoreError> {
+        self.available().await.map(|_| Vec::new())
     }
 
     async fn keep_lock(&self) -> Result<Lock, StoreError> {

@@ -14,7 +14,7 @@ use crate::domain::rotation::{ClaimRequest, Claimed, Commit, Committed, Refuse, 
 use crate::domain::secrets::{AccessToken, RefreshToken};
 use crate::domain::subscription::{Owner, Recorded};
 use crate::domain::timeline::Entry;
-use crate::ports::{Changes, Deleted, Gap, Lock, Page};
+use crate::ports::{Changes, Deleted, Gap, Handed, HandedPage, Lock, Page};
 
 /// No need for a key: it never leaves the process.
 type Fingerprint = [u8; 32];
@@ -48,6 +48,15 @@ impl State {
             living.by_ref().take(limit).map(|(_, row)| row.connection.clone()).collect();
         let next = living.next().and(connections.last().map(|last| last.id.clone()));
         Page { connections, unreadable: Vec::new(), next }
+    }
+
+    pub(super) fn hand_over(&self, after: Option<&ConnectionId>, limit: usize) -> HandedPage {
+        let Page { connections, next, .. } = self.page(after, limit);
+        let token = |id: &ConnectionId| self.rows.get(id).and_then(|row| row.refresh_token.clone());
+        let handed = connections.into_iter().filter_map(|connection| {
+            token(&connection.id).map(|refresh_token| Handed { connection, refresh_token })
+        });
+        HandedPage { connections: handed.collect(), unreadable: Vec::new(), next }
     }
 
     pub(super) fn get(&self, id: &ConnectionId) -> Option<Connection> {
@@ -139,10 +148,10 @@ impl State {
         self.marker += 1;
         row.changed = self.marker;
         row.deleted = true;
-        row.refresh_token = None;
+        let refresh_token = row.refresh_token.take();
         row.connection.access_token = None;
         let Connection { grant_id, granted_at, generation, .. } = row.connection;
-        Some(Deleted { grant_id, granted_at, generation, marker: self.marker })
+        Some(Deleted { grant_id, granted_at, generation, marker: self.marker, refresh_token })
     }
 
     pub(super) fn pause(&mut self, id: &ConnectionId, since: Option<DateTime<Utc>>) -> Option<i64> {

@@ -41,24 +41,24 @@ pub(crate) async fn put(db: &mut Conn, offers: Vec<Offer>, dry_run: bool) -> Que
     })
 }
 
-/// Leaves a tombstone; answers of which grant, when that was given, how far it had come, and the marker.
-pub(crate) async fn delete(
-    db: &mut Conn,
-    id: String,
-    at: i64,
-) -> QueryResult<Option<(String, i64, i64, i64)>> {
+/// What a deletion erased: of which grant, when that was given, how far it had come, the sealed refresh token; and the
+/// marker.
+type Erased = (String, i64, i64, Option<Vec<u8>>, i64);
+
+/// Leaves a tombstone.
+pub(crate) async fn delete(db: &mut Conn, id: String, at: i64) -> QueryResult<Option<Erased>> {
     write_transaction!(db, async |db| {
         let marker = lock_marker(db).await? + 1;
         let living = c::connections.filter(c::id.eq(&id).and(c::deleted_at.is_null()));
-        let grant: Option<(String, i64, i64)> =
-            for_update!(living.select((c::grant_id, c::granted_at, c::generation)))
+        let grant: Option<(String, i64, i64, Option<Vec<u8>>)> =
+            for_update!(living.select((c::grant_id, c::granted_at, c::generation, c::refresh_token)))
                 .first(db)
                 .await
                 .optional()?;
-        let Some((grant_id, granted_at, generation)) = grant else { return Ok(None) };
+        let Some((grant_id, granted_at, generation, refresh_token)) = grant else { return Ok(None) };
         erase(db, id, at, marker).await?;
         set_marker(db, marker).await?;
-        Ok(Some((grant_id, granted_at, generation, marker)))
+        Ok(Some((grant_id, granted_at, generation, refresh_token, marker)))
     })
 }
 

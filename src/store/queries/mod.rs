@@ -4,6 +4,7 @@
 pub(crate) mod connections;
 pub(crate) mod forward;
 pub(crate) mod grants;
+pub(crate) mod keys;
 pub(crate) mod meta;
 pub(crate) mod rotation;
 pub(crate) mod subscriptions;
