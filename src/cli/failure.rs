@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::api::ApiFailure;
 use crate::config::ConfigError;
 use crate::config::api_token_file::ApiTokenFileError;
 use crate::config::key_file::KeyError;
@@ -27,6 +28,7 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
             || cause.is::<ApiTokenFileError>()
             || cause.is::<BindError>()
             || cause.is::<Usage>()
+            || cause.downcast_ref::<ApiFailure>().is_some_and(ApiFailure::is_configuration)
             || super::open::is_configuration(cause)
     });
     if configured { USAGE } else { FAILED }

@@ -1,5 +1,7 @@
 //! The command line: one file a command. Here are the commands there are, and what their ends mean to a shell.
 
+mod api;
+pub mod completions;
 pub mod config;
 pub mod connect;
 #[cfg(feature = "simulator")]
@@ -10,8 +12,12 @@ pub mod import;
 pub mod keys;
 pub mod migrate;
 pub mod open;
+pub mod pause;
+mod print;
 pub mod process;
 mod progress;
+pub mod refresh;
+pub mod resume;
 pub mod run;
 pub mod service_manager;
 pub mod settings;
@@ -19,6 +25,10 @@ pub mod signals;
 pub mod start;
 pub mod status;
 mod table;
+pub mod token;
+mod verb;
+pub mod verify;
+pub mod why;
 
 use std::io::Write as _;
 
@@ -45,6 +55,8 @@ Examples:
   calendly-keeper import grants.jsonl --dry-run         look at what an import would do
   calendly-keeper --config keeper.toml run              keep the connections
   calendly-keeper status                                how they stand
+  calendly-keeper token user-42                         a valid access token
+  calendly-keeper why user-42                           what happened, and what comes next
   KEEPER__LOG__FORMAT=json calendly-keeper config       what is in force, and who said so
 
 Exit codes: 0 fine, 1 failed, 2 wrong usage or configuration.";
@@ -63,6 +75,18 @@ pub enum Command {
     Connect(connect::Args),
     /// Show how the connections stand, from the database
     Status(status::Args),
+    /// Print a connection's access token, and nothing else
+    Token(token::Args),
+    /// Refresh a connection now
+    Refresh(refresh::Args),
+    /// Verify a connection's webhook subscription now
+    Verify(verify::Args),
+    /// Keep a connection from being refreshed and verified
+    Pause(pause::Args),
+    /// End a connection's pause
+    Resume(resume::Args),
+    /// Tell how a connection came to stand as it does
+    Why(why::Args),
     /// Bring the database to this version and say where it is
     Migrate,
     /// Show the effective configuration and where each value came from
@@ -70,6 +94,8 @@ pub enum Command {
     /// Make encryption keys
     #[command(subcommand)]
     Keys(keys::Command),
+    /// Print what a shell needs to complete a command line
+    Completions(completions::Args),
 }
 
 /// How a command that ran to its end came out.
@@ -94,9 +120,16 @@ pub fn execute(cli: Cli) -> anyhow::Result<Done> {
         Command::Import(args) => import::execute(&args, &cli.global, &mut out),
         Command::Connect(args) => connect::execute(&args, &cli.global, &mut out),
         Command::Status(args) => status::execute(&args, &cli.global, &mut out),
+        Command::Token(args) => token::execute(&args, &cli.global, &mut out),
+        Command::Refresh(args) => refresh::execute(&args, &cli.global, &mut out),
+        Command::Verify(args) => verify::execute(&args, &cli.global, &mut out),
+        Command::Pause(args) => pause::execute(&args, &cli.global, &mut out),
+        Command::Resume(args) => resume::execute(&args, &cli.global, &mut out),
+        Command::Why(args) => why::execute(&args, &cli.global, &mut out),
         Command::Migrate => migrate::execute(&cli.global, &mut out),
         Command::Config => config::execute(&cli.global, &mut out),
         Command::Keys(command) => keys::execute(&command, &mut out),
+        Command::Completions(args) => completions::execute(&args, &mut out),
     };
     match done.and_then(|done| Ok(out.flush().map(|()| done)?)) {
         // Whoever reads us has seen enough: `calendly-keeper status | head`.

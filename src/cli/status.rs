@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use anyhow::{Context as _, bail};
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use super::global::Global;
+use super::print::{self, from_now, time};
 use super::{Done, open, table};
 use crate::config::Config;
 use crate::domain::grant::Connection;
@@ -64,11 +65,9 @@ async fn show(
             };
             let view = ConnectionView::of(&connection, beside);
             if json {
-                serde_json::to_writer_pretty(&mut *out, &view)?;
-                writeln!(out)?;
-            } else {
-                one(&view, now, out)?;
+                return print::json(&view, out);
             }
+            one(&view, now, out)?;
             Ok(Done::Fine)
         }
         (None, true) => all_as_json(store, beside, out).await,
@@ -189,27 +188,10 @@ fn one(view: &ConnectionView<'_>, now: DateTime<Utc>, out: &mut impl Write) -> a
     Ok(table::print(out, &rows)?)
 }
 
-fn time(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Secs, true)
-}
-
 fn expiry(at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> String {
     match at {
         None => "unknown".into(),
-        Some(at) if at <= now => format!("{} ago", span(now - at)),
-        Some(at) => format!("in {}", span(at - now)),
-    }
-}
-
-/// Two units at most: `3d4h`, `1h41m`, `12s`.
-fn span(delta: TimeDelta) -> String {
-    let seconds = delta.num_seconds();
-    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
-    match (days, hours, minutes) {
-        (0, 0, 0) => format!("{seconds}s"),
-        (0, 0, _) => format!("{minutes}m{}s", seconds % 60),
-        (0, ..) => format!("{hours}h{minutes}m"),
-        _ => format!("{days}d{hours}h"),
+        Some(at) => from_now(at, now),
     }
 }
 

@@ -2,6 +2,9 @@
 
 use chrono::{DateTime, Utc};
 
+use super::grant::Connection;
+use super::token::refresh_at;
+
 /// What is known about a connection's token.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TokenView {
@@ -23,6 +26,22 @@ pub struct TokenView {
     pub asked: bool,
     /// No attempt before.
     pub not_before: Option<DateTime<Utc>>,
+}
+
+impl TokenView {
+    /// What a row tells; `jitter`, between 0 and 1, places the refresh in the time there is for it.
+    #[must_use]
+    pub fn of(row: &Connection, jitter: f64) -> Self {
+        Self {
+            may_refresh: row.facts.may_refresh(),
+            has_access_token: row.access_token.is_some(),
+            expires_at: row.expires_at,
+            refresh_at: row.expires_at.map(|at| refresh_at(at, row.lifetime, jitter)),
+            unknown: row.unknown_since.is_some() || row.claim.is_some(),
+            not_before: row.next_attempt_at,
+            ..Self::default()
+        }
+    }
 }
 
 /// Why a token is refreshed.

@@ -14,6 +14,7 @@ pub mod intensity;
 pub mod journal;
 pub mod loose_json;
 pub mod outcome;
+pub mod outlook;
 pub mod refresh_outcome;
 pub mod rotation;
 pub mod scopes;

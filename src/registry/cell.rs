@@ -18,7 +18,6 @@ use crate::domain::grant::{Connection, OpenClaim};
 use crate::domain::ids::{ConnectionId, Generation, GrantId};
 use crate::domain::rotation::Commit;
 use crate::domain::status::{Derived, Status, derive};
-use crate::domain::token::refresh_at;
 use crate::ports::Me;
 
 pub use serving::Living;
@@ -113,16 +112,13 @@ impl Cell {
     pub fn token_view(&self) -> TokenView {
         let state = lock(&self.state);
         let row = &state.row;
+        let told = TokenView::of(row, f64::from(state.jitter));
         TokenView {
-            may_refresh: row.facts.may_refresh() && !state.deleted,
-            has_access_token: row.access_token.is_some(),
-            expires_at: row.expires_at,
-            refresh_at: row.expires_at.map(|at| refresh_at(at, row.lifetime, f64::from(state.jitter))),
-            unknown: row.unknown_since.is_some() || row.claim.is_some(),
+            may_refresh: told.may_refresh && !state.deleted,
             rejected: state.rejected == Some(row.generation),
             withheld: state.withheld == Some(row.generation),
             asked: state.asked == Some(row.generation),
-            not_before: row.next_attempt_at,
+            ..told
         }
     }
 

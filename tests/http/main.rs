@@ -21,6 +21,7 @@ mod connect_browser;
 mod connect_command;
 mod connect_secrets;
 mod connect_users;
+mod commands;
 mod connections;
 mod examples;
 mod grants;

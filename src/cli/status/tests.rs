@@ -1,6 +1,9 @@
 //! What is printed, from a store in memory.
 
+use chrono::TimeDelta;
+
 use super::*;
+use crate::cli::print::span;
 use crate::config::Sources;
 use crate::domain::grant::NewGrant;
 use crate::domain::ids::GrantId;
