@@ -33,6 +33,8 @@ pub(super) struct Answer {
     pub(super) status: u16,
     /// In the shapes of the HTTP API; `null` where there is nothing to say.
     pub(super) body: Value,
+    /// What became of a deleted connection at Calendly.
+    pub(super) remote: Option<String>,
 }
 
 /// Why it did not.
@@ -59,14 +61,6 @@ impl ApiFailure {
             Self::NotRunning { .. } => false,
             Self::Problem { status, .. } => matches!(status, 400 | 401 | 403),
             Self::Stranger(_) => true,
-        }
-    }
-
-    /// The stable name of a problem.
-    pub(super) fn problem(&self) -> Option<&str> {
-        match self {
-            Self::Problem { name, .. } => Some(name),
-            Self::NotRunning { .. } | Self::Stranger(_) => None,
         }
     }
 }
@@ -122,10 +116,12 @@ impl Api {
             .map_err(|error| silent(error.to_string()))?;
         let mut response = self.agent.run(request).map_err(|error| silent(error.to_string()))?;
         let status = response.status().as_u16();
+        let remote =
+            response.headers().get("keeper-remote").and_then(|value| value.to_str().ok()).map(Into::into);
         let text = response.body_mut().read_to_string().map_err(|error| silent(error.to_string()))?;
         let body: Value = serde_json::from_str(&text).unwrap_or_default();
         match status {
-            200..300 if body.is_object() || text.is_empty() => Ok(Answer { status, body }),
+            200..300 if body.is_object() || text.is_empty() => Ok(Answer { status, body, remote }),
             _ => Err(problem(status, &body).unwrap_or_else(|| ApiFailure::Stranger(self.url.clone()))),
         }
     }

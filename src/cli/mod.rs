@@ -6,6 +6,9 @@ pub mod config;
 pub mod connect;
 #[cfg(feature = "simulator")]
 pub mod demo;
+pub mod disconnect;
+pub mod doctor;
+pub mod export;
 pub mod failure;
 pub mod global;
 pub mod import;
@@ -13,6 +16,7 @@ pub mod keys;
 pub mod migrate;
 pub mod open;
 pub mod pause;
+pub mod plan;
 mod print;
 pub mod process;
 mod progress;
@@ -57,6 +61,7 @@ Examples:
   calendly-keeper status                                how they stand
   calendly-keeper token user-42                         a valid access token
   calendly-keeper why user-42                           what happened, and what comes next
+  calendly-keeper doctor                                what is wrong around it, and how to mend it
   KEEPER__LOG__FORMAT=json calendly-keeper config       what is in force, and who said so
 
 Exit codes: 0 fine, 1 failed, 2 wrong usage or configuration.";
@@ -73,6 +78,8 @@ pub enum Command {
     Import(import::Args),
     /// Connect a user by a link
     Connect(connect::Args),
+    /// Write the grants down again, with their living tokens
+    Export(export::Args),
     /// Show how the connections stand, from the database
     Status(status::Args),
     /// Print a connection's access token, and nothing else
@@ -85,13 +92,19 @@ pub enum Command {
     Pause(pause::Args),
     /// End a connection's pause
     Resume(resume::Args),
+    /// End a connection, here and at Calendly
+    Disconnect(disconnect::Args),
+    /// Show what the keeper would do now, and do nothing
+    Plan(plan::Args),
     /// Tell how a connection came to stand as it does
     Why(why::Args),
     /// Bring the database to this version and say where it is
     Migrate,
     /// Show the effective configuration and where each value came from
     Config,
-    /// Make encryption keys
+    /// Look at everything that the keeper needs, and say how to mend it
+    Doctor(doctor::Args),
+    /// Make encryption keys, and encrypt with another one
     #[command(subcommand)]
     Keys(keys::Command),
     /// Print what a shell needs to complete a command line
@@ -119,16 +132,20 @@ pub fn execute(cli: Cli) -> anyhow::Result<Done> {
         Command::Demo(args) => demo::execute(&args, &mut out).map(|()| Done::Fine),
         Command::Import(args) => import::execute(&args, &cli.global, &mut out),
         Command::Connect(args) => connect::execute(&args, &cli.global, &mut out),
+        Command::Export(args) => export::execute(&args, &cli.global, &mut out),
+        Command::Doctor(args) => doctor::execute(args, &cli.global, &mut out),
         Command::Status(args) => status::execute(&args, &cli.global, &mut out),
         Command::Token(args) => token::execute(&args, &cli.global, &mut out),
         Command::Refresh(args) => refresh::execute(&args, &cli.global, &mut out),
         Command::Verify(args) => verify::execute(&args, &cli.global, &mut out),
         Command::Pause(args) => pause::execute(&args, &cli.global, &mut out),
         Command::Resume(args) => resume::execute(&args, &cli.global, &mut out),
+        Command::Disconnect(args) => disconnect::execute(&args, &cli.global, &mut out),
+        Command::Plan(args) => plan::execute(args, &cli.global, &mut out),
         Command::Why(args) => why::execute(&args, &cli.global, &mut out),
         Command::Migrate => migrate::execute(&cli.global, &mut out),
         Command::Config => config::execute(&cli.global, &mut out),
-        Command::Keys(command) => keys::execute(&command, &mut out),
+        Command::Keys(command) => keys::execute(&command, &cli.global, &mut out),
         Command::Completions(args) => completions::execute(&args, &mut out),
     };
     match done.and_then(|done| Ok(out.flush().map(|()| done)?)) {

@@ -11,12 +11,12 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::clock::SystemClock;
 use crate::config::key::EncryptionKey;
-use crate::config::key_file::{self, Keys};
+use crate::config::key_file::{self, Keys, Watch};
 use crate::config::{Config, DatabaseUrl};
-use crate::ports::{Clock, Journal, JournalError, Store};
+use crate::ports::{Clock, Journal, JournalError, Lock, Store, StoreError};
 use crate::services::journal::Use;
 use crate::spool::{self, JournalFile};
-use crate::store::{self, KeyRing, MemoryStore, OpenError, Options};
+use crate::store::{self, KeyRing, KeySource, MemoryStore, OpenError, Options};
 
 /// An open store and the runtime that its operations run on.
 pub struct Opened {
@@ -35,16 +35,41 @@ impl Opened {
     ///
     /// # Errors
     /// As for [`journal`].
-    pub fn journal(&self, config: &Config) -> anyhow::Result<Arc<dyn Journal>> {
+    pub async fn journal(&self, config: &Config) -> anyhow::Result<Arc<dyn Journal>> {
         let Some(keys) = self.keys.clone() else { bail!("a store in memory has no journal") };
-        let handle = self.runtime.handle();
-        Ok(self.runtime.block_on(journal(
-            &config.data_dir,
-            &*self.store,
-            keys,
-            self.clock.clone(),
-            handle,
-        ))?)
+        let (clock, handle) = (self.clock.clone(), self.runtime.handle());
+        Ok(journal(&config.data_dir, &*self.store, keys, clock, handle).await?)
+    }
+
+    /// Takes over at once what has been put into the key file.
+    pub fn look_for_keys(&self) {
+        self.keys.as_ref().map(KeyRing::look);
+    }
+
+    /// The keeper that works on this database. Where there is none nobody begins to until [`Opened::let_go`].
+    ///
+    /// # Errors
+    /// Where the database does not answer.
+    pub async fn keeper_at_work(&self) -> Result<Option<String>, StoreError> {
+        match self.store.keep_lock().await {
+            Ok(Lock::Ours { .. }) => Ok(None),
+            Ok(Lock::Theirs { holder }) => Ok(Some(holder)),
+            // On PostgreSQL: the one with this very data directory.
+            Err(StoreError::Refused(why)) => Ok(Some(why)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Lets a keeper begin to work.
+    pub async fn let_go(&self) {
+        // Else it goes with the process.
+        let _ = self.store.unlock(false).await;
+    }
+
+    /// The ids of its keys, the sealing one first.
+    #[must_use]
+    pub fn key_ids(&self) -> Vec<String> {
+        self.keys.as_ref().map(KeyRing::ids).unwrap_or_default()
     }
 
     /// The time.
@@ -101,6 +126,11 @@ pub fn open_or_pretend(config: &Config) -> anyhow::Result<Opened> {
     })
 }
 
+/// Whether there is no database yet, as far as that can be told without asking it.
+pub(super) fn is_missing(config: &Config) -> bool {
+    missing(config).is_some()
+}
+
 fn missing(config: &Config) -> Option<&Path> {
     match &config.database.url {
         DatabaseUrl::Sqlite { path, .. } if !path.exists() => Some(path),
@@ -147,16 +177,38 @@ pub fn options(
     handle: tokio::runtime::Handle,
     clock: Arc<dyn Clock>,
 ) -> Result<Options, store::KeyError> {
-    let lines: Vec<_> = keys.keys.iter().map(EncryptionKey::expose_line).collect();
+    let ring = KeyRing::parse(&lines(&keys))?;
+    let keys = match key_file::file(config) {
+        Some((path, own)) => {
+            ring.learning(Arc::new(KeysInFile { watch: Watch::new(path, own), clock: clock.clone() }))
+        }
+        None => ring,
+    };
     Ok(Options {
         url: config.database.url.expose(),
         data_dir: config.data_dir.clone(),
-        keys: KeyRing::parse(&lines)?,
+        keys,
         max_connections: config.database.max_connections as usize,
         handle,
         clock,
         require_lock: true,
     })
+}
+
+fn lines(keys: &Keys) -> Vec<String> {
+    keys.keys.iter().map(EncryptionKey::expose_line).collect()
+}
+
+/// A key file, which `keys rotate` adds a key to while the keeper runs.
+struct KeysInFile {
+    watch: Watch,
+    clock: Arc<dyn Clock>,
+}
+
+impl KeySource for KeysInFile {
+    fn changed(&self, needed: bool) -> Option<Vec<String>> {
+        self.watch.changed(needed, self.clock.boot()).map(|keys| lines(&keys))
+    }
 }
 
 /// The rotation journal in the data directory. It belongs to one database and is sealed with that one's keys.

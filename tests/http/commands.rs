@@ -128,7 +128,7 @@ fn completions_know_every_command() {
     let place = Installation::new(7200);
     for shell in ["bash", "zsh", "fish"] {
         let script = place.run(&["completions", shell]).fine().out;
-        for command in ["token", "why", "completions"] {
+        for command in ["token", "disconnect", "doctor", "completions"] {
             assert!(script.contains(command), "{shell} {command}");
         }
     }

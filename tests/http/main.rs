@@ -23,10 +23,14 @@ mod connect_secrets;
 mod connect_users;
 mod commands;
 mod connections;
+mod disconnect;
+mod doctor;
 mod examples;
+mod export;
 mod grants;
 #[path = "../binary/installation.rs"]
 mod installation;
+mod keys;
 mod metrics;
 mod openapi;
 mod problems;

@@ -86,7 +86,7 @@ pub fn execute(args: &Args, global: &Global, out: &mut impl Write) -> anyhow::Re
     let (reader, total) = source(&args.file)?;
     let opened = if args.dry_run { open::open_or_pretend(&config) } else { open::open(&config) }?;
     let journal = match open::use_of_journal(&config) {
-        Use::Beside if !args.dry_run => Some(opened.journal(&config)?),
+        Use::Beside if !args.dry_run => Some(opened.runtime.block_on(opened.journal(&config))?),
         Use::Beside | Use::Instead => None,
     };
     let mut intake =

@@ -61,6 +61,7 @@ fn sentence(entry: &Entry) -> String {
         Kind::Disconnected => format!("it was disconnected{by}; its tokens were erased"),
         Kind::Paused => format!("it was paused{by}: neither refreshed nor verified from here on"),
         Kind::Resumed => format!("it was resumed{by}"),
+        Kind::Exported => "its tokens were exported: another refresher may use them from here on".into(),
         Kind::Refreshed => {
             let reason = detail["reason"].as_str().unwrap_or_default();
             format!("its token was refreshed, because {}: generation {}", because(reason), value("generation"))

@@ -1,5 +1,7 @@
 //! `keys`: encryption keys as they are configured.
 
+pub mod rotate;
+
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -7,6 +9,7 @@ use clap::Subcommand;
 
 use super::Done;
 use super::failure::Usage;
+use super::global::Global;
 use crate::config::key::EncryptionKey;
 use crate::config::key_file;
 
@@ -15,6 +18,8 @@ use crate::config::key_file;
 pub enum Command {
     /// Make a new random key: print it, or write it into a new file
     Generate(Generate),
+    /// Encrypt everything stored anew with the first key; also while a keeper runs
+    Rotate(rotate::Args),
 }
 
 const HELP: &str = "\
@@ -37,12 +42,19 @@ pub struct Generate {
     pub out: Option<PathBuf>,
 }
 
-/// Makes a key.
+/// Does what is asked.
 ///
 /// # Errors
-/// Where the name cannot be used, or the file exists or cannot be written.
-pub fn execute(command: &Command, out: &mut impl Write) -> anyhow::Result<Done> {
-    let Command::Generate(args) = command;
+/// Where it cannot be done.
+pub fn execute(command: &Command, global: &Global, out: &mut impl Write) -> anyhow::Result<Done> {
+    match command {
+        Command::Generate(args) => generate(args, out),
+        Command::Rotate(args) => rotate::execute(args, global, out),
+    }
+}
+
+/// Makes a key.
+fn generate(args: &Generate, out: &mut impl Write) -> anyhow::Result<Done> {
     let key = EncryptionKey::generate(&args.id);
     if let Err(bad) = EncryptionKey::parse(&key.expose_line()) {
         return Err(Usage(format!("--id {:?} cannot be used: {bad}", args.id)).into());
@@ -63,7 +75,7 @@ mod tests {
 
     fn generate(id: &str, file: Option<PathBuf>) -> anyhow::Result<String> {
         let mut out = vec![];
-        execute(&Command::Generate(Generate { id: id.into(), out: file }), &mut out)?;
+        super::generate(&Generate { id: id.into(), out: file }, &mut out)?;
         Ok(String::from_utf8(out)?)
     }
 
