@@ -1,5 +1,6 @@
 //! What services are written against: time, chance, Calendly and the store as traits. Adapters implement them, nothing here does I/O.
 
+mod api_error;
 mod journal;
 mod keys;
 mod store_error;
@@ -20,6 +21,7 @@ use crate::domain::secrets::{AccessToken, AuthorizationCode, PkceVerifier, Refre
 use crate::domain::subscription::{Found, Owner, Recorded};
 use crate::domain::timeline::{Entry, Place, Told};
 
+pub use self::api_error::{ApiError, ApiErrorClass};
 pub use self::journal::{Journal, JournalError, Receipt, Sealer};
 pub use self::keys::{Handed, HandedPage, Resealed};
 pub use self::store_error::StoreError;
@@ -141,41 +143,6 @@ pub trait Subscriptions: Send + Sync {
     async fn create(&self, caller: Caller<'_>, new: &NewSubscription<'_>) -> Result<Found, ApiError>;
     /// Deletes one; fine where it is gone already.
     async fn delete(&self, caller: Caller<'_>, uri: &str) -> Result<(), ApiError>;
-}
-
-/// A call of the API that failed, by what the caller does about it.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{what}: {detail}")]
-pub struct ApiError {
-    /// Decides what follows.
-    pub class: ApiErrorClass,
-    /// The call, as in `list webhook subscriptions`.
-    pub what: &'static str,
-    /// Status, title, message and details, without secrets.
-    pub detail: String,
-}
-
-/// What to do about a failed call.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ApiErrorClass {
-    /// 401: refresh once, then again.
-    Unauthenticated,
-    /// 403 with the scopes that are missing.
-    InsufficientScope(Vec<String>),
-    /// 403: plan or role.
-    PermissionDenied,
-    /// 404.
-    NotFound,
-    /// 409.
-    AlreadyExists,
-    /// 400 and other refusals of what was asked: our configuration.
-    InvalidRequest,
-    /// 429: wait.
-    Throttled(Option<Duration>),
-    /// Not reached, 5xx, cut short: try again later.
-    Unavailable,
-    /// Answered with something that is not Calendly's.
-    Unreadable,
 }
 
 /// A deletion as the store made it.

@@ -28,6 +28,7 @@ mod server;
 mod session;
 mod shared_text;
 mod sql;
+mod superseded;
 mod time;
 mod tls;
 mod vault;

@@ -18,13 +18,12 @@ use super::pool::ask;
 use super::put::Offer;
 use super::time::{micros, time};
 use super::writer::Writer;
-use super::{clean, forward, rows, vault};
+use super::{clean, forward, rows, superseded, vault};
 use crate::domain::facts::{Quarantined, WebhookFact};
 use crate::domain::grant::{Connection, NewGrant, Put};
 use crate::domain::ids::{ConnectionId, Generation, GrantId};
 use crate::domain::journal::Known;
 use crate::domain::rotation::{ClaimRequest, Claimed, Commit, Committed, Refuse, Release};
-use crate::domain::secrets::AccessToken;
 use crate::domain::subscription::{Owner, Recorded};
 use crate::domain::timeline::{Entry, Place, Told};
 use crate::ports::{
@@ -194,7 +193,7 @@ impl Store for SqlStore {
         match self.writer.write(Op::Commit(Box::new(row))).await? {
             Done::Changed | Done::Claimed(_) => Ok(Committed::Kept),
             Done::Nothing => {
-                self.run(move |database, _| async move { superseded(&database, &commit).await }).await
+                self.run(move |database, _| async move { superseded::look(&database, &commit).await }).await
             }
         }
     }
@@ -339,22 +338,6 @@ impl Store for SqlStore {
 async fn get(database: &Database, id: &ConnectionId) -> Result<Option<Connection>, StoreError> {
     let row = ask!(database.db, read, connections::get(id.as_str().to_owned()))?;
     Ok(row.map(|row| database.vault.connection(row)).transpose()?)
-}
-
-/// No row took the pair. An answer of the database may have been lost before: our own token there is success.
-async fn superseded(database: &Database, commit: &Commit) -> Result<Committed, StoreError> {
-    let Some(row) = ask!(database.db, read, connections::get(commit.id.as_str().to_owned()))? else {
-        return Ok(Committed::Superseded(None));
-    };
-    let fingerprint = commit.refresh_token.as_ref().map(|token| database.vault.fingerprint(token));
-    let same_token = fingerprint.as_ref().map(|fingerprint| *fingerprint == row.refresh_fingerprint);
-    let current = database.vault.connection(row)?;
-    let same_pair = || {
-        let access_token = current.access_token.as_ref().map(AccessToken::expose);
-        current.generation == commit.generation && access_token == Some(commit.access_token.expose())
-    };
-    let ours = current.grant_id == commit.grant_id && same_token.unwrap_or_else(same_pair);
-    Ok(if ours { Committed::Kept } else { Committed::Superseded(Some(Box::new(current))) })
 }
 
 fn bounded(limit: usize) -> i64 {
