@@ -8,7 +8,7 @@ use calendly_keeper::domain::ids::GrantId;
 use calendly_keeper::domain::secrets::{AccessToken, RefreshToken};
 use calendly_keeper::domain::status::Status;
 use calendly_keeper::domain::token::Lifetime;
-use calendly_keeper::services::grants;
+use calendly_keeper::services::{disconnect, grants};
 
 use super::calendly::{LIFETIME, ORGANIZATION, SCOPE, user_uri};
 use super::clock::wall;
@@ -88,7 +88,7 @@ pub(crate) async fn act(
         Act::Resume => grants::resume(&life.services, &id(user), None).await.map(|known| {
             person.paused &= !known;
         }),
-        Act::Delete => grants::delete(&life.services, &id(user), None).await.map(|_| {
+        Act::Delete => disconnect::erase(&life.services, &id(user), None).await.map(|_| {
             person.grant = None;
             person.paused = false;
         }),
