@@ -1,6 +1,6 @@
 //! Tells the tests what this machine offers: `cfg(has_shared)`, `cfg(has_postgres)` with `KEEPER_POSTGRES_BIN`,
 //! `cfg(has_pgbouncer)` with `KEEPER_PGBOUNCER`, `cfg(has_chromium)` with `KEEPER_CHROMEDRIVER`, `cfg(can_mount)`: a file
-//! system in a namespace of its own.
+//! system in a namespace of its own, `cfg(has_standardwebhooks)` with `KEEPER_PYTHON`: a python that verifies signatures.
 //!
 //! Watching a path that is not there would compile the crate anew every time, so only what exists is watched:
 //! of PostgreSQL the package database too, which an installation changes. `touch build.rs` for anything else.
@@ -12,11 +12,16 @@ use std::process::Command;
 /// Debian keeps the server's binaries off the path, one folder a major version.
 const DEBIAN: &str = "/usr/lib/postgresql";
 const BIN_VARIABLE: &str = "KEEPER_TEST_POSTGRES_BIN";
+/// One whose python has the library.
+const PYTHON_VARIABLE: &str = "KEEPER_TEST_PYTHON";
 const REFERENCE: &str = "../shared/reference";
 
 fn main() {
-    println!("cargo::rustc-check-cfg=cfg(has_shared, has_postgres, has_pgbouncer, has_chromium, can_mount)");
+    println!(
+        "cargo::rustc-check-cfg=cfg(has_shared, has_postgres, has_pgbouncer, has_chromium, can_mount, has_standardwebhooks)"
+    );
     println!("cargo::rerun-if-env-changed={BIN_VARIABLE}");
+    println!("cargo::rerun-if-env-changed={PYTHON_VARIABLE}");
     println!("cargo::rerun-if-env-changed=PATH");
     for watched in ["build.rs", DEBIAN, "/var/lib/dpkg/status", REFERENCE] {
         if Path::new(watched).exists() {
@@ -32,6 +37,12 @@ fn main() {
     if let (Some(_), Some(driver)) = (on_path("chromium"), on_path("chromedriver")) {
         println!("cargo::rustc-cfg=has_chromium");
         println!("cargo::rustc-env=KEEPER_CHROMEDRIVER={}", driver.display());
+    }
+    let python = env::var(PYTHON_VARIABLE).unwrap_or_else(|_| "python3".into());
+    let has_library = Command::new(&python).args(["-c", "import standardwebhooks"]).output();
+    if has_library.is_ok_and(|tried| tried.status.success()) {
+        println!("cargo::rustc-cfg=has_standardwebhooks");
+        println!("cargo::rustc-env=KEEPER_PYTHON={python}");
     }
     if let Some(bin) = postgres_bin() {
         println!("cargo::rustc-cfg=has_postgres");

@@ -10,6 +10,7 @@ pub mod domain;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod outgoing;
 pub mod ports;
 pub mod registry;
 pub mod runtime;

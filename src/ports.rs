@@ -3,6 +3,7 @@
 mod api_error;
 mod journal;
 mod keys;
+mod outgoing;
 mod store_error;
 
 use std::collections::BTreeSet;
@@ -15,6 +16,7 @@ use crate::domain::facts::{Quarantined, WebhookFact};
 use crate::domain::grant::{Connection, NewGrant, Put};
 use crate::domain::ids::{ConnectionId, Generation, GrantId};
 use crate::domain::journal::{Known, Tokens};
+use crate::domain::notice::{Announced, Subject};
 use crate::domain::outcome::Outcome;
 use crate::domain::rotation::{ClaimRequest, Claimed, Commit, Committed, Refuse, Release};
 use crate::domain::secrets::{AccessToken, AuthorizationCode, PkceVerifier, RefreshToken};
@@ -24,6 +26,7 @@ use crate::domain::timeline::{Entry, Place, Told};
 pub use self::api_error::{ApiError, ApiErrorClass};
 pub use self::journal::{Journal, JournalError, Receipt, Sealer};
 pub use self::keys::{Handed, HandedPage, Resealed};
+pub use self::outgoing::{Message, Outgoing, Posted};
 pub use self::store_error::StoreError;
 
 /// What time it is.
@@ -326,6 +329,10 @@ pub trait Store: Send + Sync {
     async fn reseal_own(&self) -> Result<bool, StoreError>;
     /// The keys of the keeper that has the lock, or had it last, the sealing one first.
     async fn keys_at_work(&self) -> Result<Vec<String>, StoreError>;
+    /// What was announced about whom, and what is on its way: those with something to say.
+    async fn announced(&self) -> Result<Vec<(Subject, Announced)>, StoreError>;
+    /// Keeps it; `None` forgets it.
+    async fn save_announced(&self, some: Vec<(Subject, Option<Announced>)>) -> Result<(), StoreError>;
 
     /// Takes or keeps the keeper lock; to be called every few seconds.
     async fn keep_lock(&self) -> Result<Lock, StoreError>;

@@ -107,7 +107,11 @@ mod checked {
 
     #[test]
     fn a_crate_outside_its_place_is_reported() {
-        reports("services/relay.rs", "use reqwest::Client;", &["`reqwest` only in src/calendly"]);
+        reports(
+            "services/relay.rs",
+            "use reqwest::Client;",
+            &["`reqwest` only in src/calendly, src/outgoing"],
+        );
         reports(
             "server/mod.rs",
             "#[actix::main] async fn f() {}",

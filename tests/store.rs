@@ -26,6 +26,8 @@ mod grants;
 mod keys;
 #[path = "store/locks.rs"]
 mod locks;
+#[path = "store/notices.rs"]
+mod notices;
 #[path = "store/pooler.rs"]
 mod pooler;
 #[path = "store/postgres_only.rs"]
@@ -142,6 +144,8 @@ suite! {
     facts::a_gap_told_twice_is_no_error,
     keys::what_is_handed_over_are_the_living_connections_with_their_latest_tokens,
     keys::a_deletion_hands_the_erased_token_out_once,
+    notices::what_was_announced_is_read_back_replaced_and_forgotten,
+    notices::more_notices_than_one_statement_takes_are_kept,
     }
     databases {
     databases::everything_is_there_after_a_restart,

@@ -130,6 +130,7 @@ impl ConnectionActor {
 
     fn show_status(&self) {
         let Some(shown) = self.cell.status_to_show() else { return };
+        self.shared.services.notices.changed(self.cell.id());
         let (status, target) = (shown.status.as_str(), self.target());
         let reason = shown.reason.unwrap_or_default();
         match (shown.status, shown.hint) {

@@ -215,6 +215,7 @@ fn settings(client: &calendly::Settings) -> anyhow::Result<services::Settings> {
         client_id: simulator::Options::CLIENT_ID.into(),
         max_concurrent: 64,
         timeline_keep: Duration::from_secs(3600),
+        notify: None,
         scopes: vec![],
         journal: Use::Instead,
         connect: ConnectSettings { authorize_url, return_urls: vec![], confirm: true },

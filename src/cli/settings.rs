@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::open;
 use crate::config::api_token_file::{self, ApiTokenFileError};
 use crate::config::{Config, ConfigError};
+use crate::domain::standard_webhooks::Signer;
 use crate::services::connect::ConnectSettings;
 use crate::{actors, calendly, server, services};
 
@@ -31,6 +32,11 @@ pub fn services(config: &Config) -> anyhow::Result<services::Settings> {
             return_urls: config.connect.return_urls.clone(),
             confirm: config.connect.confirm,
         },
+        notify: config.notify.as_ref().and_then(|notify| {
+            // A secret that signs nothing was refused when the configuration was read.
+            let signer = Signer::new(&notify.secret)?;
+            Some(services::notices::NotifySettings { url: notify.url.clone(), signer })
+        }),
         webhook: webhook.callback.clone().map(|callback| services::WebhookSettings {
             callback,
             scope: webhook.scope,

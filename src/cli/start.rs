@@ -6,6 +6,7 @@ use anyhow::Context as _;
 
 use crate::calendly::{self, Calendly};
 use crate::clock::RandomJitter;
+use crate::outgoing::Poster;
 use crate::ports::{Clock, Journal, Store};
 use crate::runtime::IoRuntime;
 use crate::services::{self, Adapters, Services};
@@ -31,6 +32,7 @@ pub fn services(
         subscriptions: calendly.api,
         store,
         journal,
+        outgoing: Arc::new(Poster::new().context("notices cannot be sent")?),
     };
     // Whatever services start beside runs on the I/O runtime.
     let _inside = io.enter();

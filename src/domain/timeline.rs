@@ -80,6 +80,8 @@ kinds! {
     Paused = "paused",
     /// Somebody resumed it.
     Resumed = "resumed",
+    /// The application was told how it stands.
+    Notified = "notified",
 }
 
 /// One entry. `text` is a sentence for people; `detail` is JSON for programs and holds no secret.

@@ -49,6 +49,12 @@ counters! {
     verified,
     /// Subscriptions created, replaced or cleared of duplicates.
     repaired,
+    /// Notices that their receiver took.
+    notices_taken,
+    /// Attempts to send a notice that failed.
+    notices_failed,
+    /// Notices that nobody took for days.
+    notices_given_up,
     /// Children restarted.
     restarts,
     /// Children parked.

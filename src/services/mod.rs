@@ -6,9 +6,11 @@ pub mod foreign;
 pub mod grants;
 pub mod journal;
 pub mod limiter;
+pub mod notices;
 mod probe;
 pub mod rotation;
 pub mod serving;
+pub mod shown;
 pub mod system_fault;
 pub mod time_watch;
 pub mod timeline;
@@ -20,7 +22,7 @@ use std::time::Duration;
 
 use crate::domain::subscription::Scope;
 use crate::domain::subscription::callback::CallbackTemplate;
-use crate::ports::{Clock, Jitter, Journal, Store, Subscriptions, TokenEndpoint};
+use crate::ports::{Clock, Jitter, Journal, Outgoing, Store, Subscriptions, TokenEndpoint};
 use crate::registry::Registry;
 use crate::registry::counters::Counters;
 use crate::registry::order::Order;
@@ -29,6 +31,7 @@ use crate::shutdown::Shutdown;
 use connect::{ConnectSettings, Flows};
 use journal::{Journalling, Use};
 use limiter::Limiter;
+use notices::{Notices, NotifySettings};
 use system_fault::SystemFault;
 use time_watch::TimeWatch;
 use timeline::Timeline;
@@ -50,6 +53,8 @@ pub struct Settings {
     pub connect: ConnectSettings,
     /// `None`: the keeper keeps tokens only.
     pub webhook: Option<WebhookSettings>,
+    /// `None`: nobody is told.
+    pub notify: Option<NotifySettings>,
 }
 
 /// Which subscription each connection is to have.
@@ -82,6 +87,8 @@ pub struct Adapters {
     pub store: Arc<dyn Store>,
     /// Durable beside it.
     pub journal: Arc<dyn Journal>,
+    /// The application's own servers.
+    pub outgoing: Arc<dyn Outgoing>,
 }
 
 /// Everything that actors and services share; one for the process.
@@ -100,6 +107,8 @@ pub struct Services {
     pub timeline: Timeline,
     /// Users who are being connected.
     pub flows: Flows,
+    /// What the application is told.
+    pub notices: Notices,
     /// How time goes by.
     pub time: TimeWatch,
     /// Where tasks run.
@@ -112,7 +121,7 @@ pub struct Services {
 
 impl Services {
     /// Puts them together and starts what runs beside: the timeline's writer, the fault's probe, a look at the
-    /// clocks.
+    /// clocks, the notices.
     pub fn start(adapters: Adapters, settings: Settings, io: IoRuntime, shutdown: Shutdown) -> Arc<Self> {
         let limiter = Limiter::new(settings.max_concurrent);
         let system = Arc::new(SystemFault::new(limiter.clone()));
@@ -128,6 +137,7 @@ impl Services {
             journal,
             timeline,
             flows: Flows::new(rand::random()),
+            notices: Notices::default(),
             time,
             io,
             shutdown,
@@ -135,6 +145,7 @@ impl Services {
         });
         probe::watch(&services);
         time_watch::watch(&services);
+        notices::watch(&services);
         services
     }
 

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use log::{info, warn};
-use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
+use tokio::sync::{Notify, watch};
 
 pub use self::kind::Kind;
 pub use self::refusals::Evidence;
@@ -45,6 +45,8 @@ pub struct SystemFault {
     limiter: Arc<Limiter>,
     state: Mutex<State>,
     changed: Notify,
+    /// Counts up when a fault begins or ends.
+    faults: watch::Sender<u64>,
     /// Refusals that were withheld are confirmed one by one, or they would look like everybody's again.
     confirming: tokio::sync::Mutex<()>,
     calling: tokio::sync::Mutex<()>,
@@ -89,6 +91,7 @@ impl SystemFault {
             limiter,
             state: Mutex::default(),
             changed: Notify::new(),
+            faults: watch::Sender::new(0),
             confirming: tokio::sync::Mutex::default(),
             calling: tokio::sync::Mutex::default(),
         }
@@ -99,6 +102,18 @@ impl SystemFault {
     pub fn current(&self) -> Option<Fault> {
         let state = lock(&self.state);
         state.faults.first_key_value().map(|(&kind, &since)| Fault { kind, since })
+    }
+
+    /// All that hold now.
+    #[must_use]
+    pub fn faults(&self) -> Vec<Fault> {
+        lock(&self.state).faults.iter().map(|(&kind, &since)| Fault { kind, since }).collect()
+    }
+
+    /// Hears when one begins or ends.
+    #[must_use]
+    pub fn faults_changed(&self) -> watch::Receiver<u64> {
+        self.faults.subscribe()
     }
 
     /// Whether this one is there, shown or not.
@@ -133,6 +148,7 @@ impl SystemFault {
         }
         drop(state);
         self.changed.notify_waiters();
+        self.faults.send_modify(|count| *count += 1);
         let fault = kind.as_str();
         if kind.holds() {
             warn!(target: "supervisor", fault, hint = detail; "system fault, refreshing stops for all");
@@ -168,6 +184,7 @@ impl SystemFault {
         };
         if !ended.is_empty() {
             self.changed.notify_waiters();
+            self.faults.send_modify(|count| *count += 1);
         }
         for (kind, since) in ended {
             let lasted = (now - since).num_seconds().max(0).unsigned_abs();

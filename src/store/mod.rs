@@ -3,6 +3,7 @@
 //! SQL stands here and nowhere else. What a state means and what follows from it is decided in `domain`.
 //! [`open`] gives a database's store, [`MemoryStore`] is one without.
 
+mod announced;
 mod backend;
 mod batch;
 mod clean;

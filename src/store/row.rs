@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use super::schema::{connections, fingerprints, gaps, subscriptions, timeline};
+use super::schema::{connections, fingerprints, gaps, notices, subscriptions, timeline};
 
 /// What is read of a connection. Its refresh token is not in it: only a claim returns that.
 #[derive(Queryable, Selectable)]
@@ -129,6 +129,28 @@ pub(super) struct EntryRow {
     pub(super) kind: String,
     pub(super) text: String,
     pub(super) detail: String,
+}
+
+/// What was announced about a subject, and what is to be sent.
+#[derive(Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = notices, treat_none_as_null = true)]
+pub(super) struct NoticeRow {
+    pub(super) subject: String,
+    pub(super) told: Option<String>,
+    pub(super) told_at: Option<i64>,
+    pub(super) reminders: i64,
+    pub(super) open_id: Option<String>,
+    pub(super) open_kind: Option<String>,
+    pub(super) open_at: Option<i64>,
+    pub(super) attempts: i64,
+    pub(super) next_at: Option<i64>,
+    pub(super) reached: i64,
+    pub(super) changes: i64,
+    pub(super) reminder: i64,
+    pub(super) seen: Option<String>,
+    pub(super) since_at: Option<i64>,
+    pub(super) recent: String,
+    pub(super) withheld: i64,
 }
 
 /// A webhook fact, to be set on several connections.

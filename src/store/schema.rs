@@ -72,6 +72,27 @@ diesel::table! {
 }
 
 diesel::table! {
+    notices (subject) {
+        subject -> Text,
+        told -> Nullable<Text>,
+        told_at -> Nullable<BigInt>,
+        reminders -> BigInt,
+        open_id -> Nullable<Text>,
+        open_kind -> Nullable<Text>,
+        open_at -> Nullable<BigInt>,
+        attempts -> BigInt,
+        next_at -> Nullable<BigInt>,
+        reached -> BigInt,
+        changes -> BigInt,
+        reminder -> BigInt,
+        seen -> Nullable<Text>,
+        since_at -> Nullable<BigInt>,
+        recent -> Text,
+        withheld -> BigInt,
+    }
+}
+
+diesel::table! {
     subscriptions (calendly_organization, calendly_user, callback) {
         calendly_organization -> Text,
         calendly_user -> Text,

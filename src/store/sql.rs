@@ -18,11 +18,12 @@ use super::pool::ask;
 use super::put::Offer;
 use super::time::{micros, time};
 use super::writer::Writer;
-use super::{clean, forward, rows, superseded, vault};
+use super::{announced, clean, forward, rows, superseded, vault};
 use crate::domain::facts::{Quarantined, WebhookFact};
 use crate::domain::grant::{Connection, NewGrant, Put};
 use crate::domain::ids::{ConnectionId, Generation, GrantId};
 use crate::domain::journal::Known;
+use crate::domain::notice::{Announced, Subject};
 use crate::domain::rotation::{ClaimRequest, Claimed, Commit, Committed, Refuse, Release};
 use crate::domain::subscription::{Owner, Recorded};
 use crate::domain::timeline::{Entry, Place, Told};
@@ -324,6 +325,14 @@ impl Store for SqlStore {
 
     async fn keys_at_work(&self) -> Result<Vec<String>, StoreError> {
         self.run(|database, _| async move { database.keys_at_work().await }).await
+    }
+
+    async fn announced(&self) -> Result<Vec<(Subject, Announced)>, StoreError> {
+        self.run(|database, _| async move { announced::all(&database).await }).await
+    }
+
+    async fn save_announced(&self, some: Vec<(Subject, Option<Announced>)>) -> Result<(), StoreError> {
+        self.run(|database, _| async move { announced::save(&database, some).await }).await
     }
 
     async fn keep_lock(&self) -> Result<Lock, StoreError> {

@@ -5,6 +5,7 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::domain::notice::{Announced, Open, Told};
 use crate::domain::subscription::Recorded;
 
 /// Microseconds since 1970.
@@ -27,6 +28,17 @@ pub(super) fn recorded(given: Recorded) -> Recorded {
     Recorded {
         verified_at: given.verified_at.map(stored),
         retry_started_at: given.retry_started_at.map(stored),
+        ..given
+    }
+}
+
+/// What was announced, as it is read back.
+pub(super) fn announced(given: Announced) -> Announced {
+    Announced {
+        told: given.told.map(|told| Told { at: stored(told.at), ..told }),
+        open: given.open.map(|open| Open { at: stored(open.at), next_at: stored(open.next_at), ..open }),
+        since: given.since.map(stored),
+        recent: given.recent.into_iter().map(stored).collect(),
         ..given
     }
 }

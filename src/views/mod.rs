@@ -3,12 +3,14 @@
 
 mod access_token;
 mod connection;
+mod notice;
 mod timeline;
 
 use chrono::{DateTime, SubsecRound as _, Utc};
 
 pub use access_token::AccessTokenView;
 pub use connection::{Beside, ConnectionView, WebhookView};
+pub use notice::{NoticeView, SystemFaultView};
 pub use timeline::EntryView;
 
 /// A time as the database has it: what is in memory is shown no other than what was stored.

@@ -31,6 +31,8 @@ pub(crate) const UNITS: &[Unit] = &[
     unit("calendly", &["ports", "domain", "runtime"]),
     unit("store", &["ports", "domain", "runtime", "shutdown"]),
     unit("spool", &["ports", "domain", "runtime"]),
+    // Beside Calendly's client, since it talks to the application: other timeouts, nobody's rate limits.
+    unit("outgoing", &["ports", "domain", "runtime"]),
     unit("clock", &["ports", "domain"]),
     // Leaves. Settings reach actors and services as values of their own types: only cli and main read `config`.
     unit("config", &["domain"]),
@@ -55,6 +57,7 @@ const EVERYTHING: &[&str] = &[
     "calendly",
     "store",
     "spool",
+    "outgoing",
     "clock",
     "config",
     "telemetry",
@@ -84,7 +87,11 @@ pub(crate) const PLACES: &[Place] = &[
     place("tokio_postgres_rustls", STORE, SQL),
     place("rustls", STORE, "Calendly's client brings its own; what PostgreSQL needs beyond stands beside it"),
     place("libsqlite3_sys", STORE, SQL),
-    place("reqwest", &["calendly"], "one configured client: no redirects, nothing sent twice"),
+    place(
+        "reqwest",
+        &["calendly", "outgoing"],
+        "one configured client each for Calendly and for the application: no redirects, nothing sent twice",
+    ),
     place("hyper", SIMULATOR, "a deployed keeper is built without it"),
     place("hyper_util", SIMULATOR, "a deployed keeper is built without it"),
     place("http_body_util", SIMULATOR, "a deployed keeper is built without it"),

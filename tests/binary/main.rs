@@ -13,6 +13,7 @@ mod support;
 
 mod installation;
 mod process;
+mod receiver;
 
 mod bad_input;
 mod database_away;
@@ -23,6 +24,7 @@ mod imports;
 mod journal;
 mod log;
 mod looking;
+mod notices;
 mod pool;
 mod postgres;
 mod restored;

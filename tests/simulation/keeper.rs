@@ -12,6 +12,7 @@ use calendly_keeper::domain::ids::ConnectionId;
 use calendly_keeper::domain::intensity::RestartPolicy;
 use calendly_keeper::domain::subscription::Scope;
 use calendly_keeper::domain::subscription::callback::CallbackTemplate;
+use calendly_keeper::ports::{Message, Outgoing, Posted};
 use calendly_keeper::registry::cell::Cell;
 use calendly_keeper::runtime::IoRuntime;
 use calendly_keeper::services::connect::ConnectSettings;
@@ -40,6 +41,16 @@ pub(crate) struct Outside {
     pub(crate) journal: Arc<SimJournal>,
 }
 
+/// Nothing is sent to the application.
+struct Nobody;
+
+#[async_trait::async_trait]
+impl Outgoing for Nobody {
+    async fn post(&self, _: Message<'_>, _: Duration) -> Posted {
+        Posted::NotSent("there is nobody".into())
+    }
+}
+
 /// A keeper that runs.
 pub(crate) struct Life {
     pub(crate) services: Arc<Services>,
@@ -61,11 +72,13 @@ impl Life {
             subscriptions: outside.calendly.clone(),
             store: Arc::new(outside.store.clone()),
             journal: outside.journal.clone(),
+            outgoing: Arc::new(Nobody),
         };
         let settings = Settings {
             client_id: "client".into(),
             max_concurrent: AT_ONCE,
             timeline_keep: Duration::from_secs(3600),
+            notify: None,
             scopes: vec![],
             journal: Use::Beside,
             connect: ConnectSettings {

@@ -15,6 +15,7 @@ pub(crate) mod heard;
 pub(crate) mod keeper_process;
 pub(crate) mod pgbouncer;
 pub(crate) mod postgres;
+pub(crate) mod receiver;
 pub(crate) mod rig;
 pub(crate) mod test_clock;
 pub(crate) mod wait;

@@ -59,6 +59,7 @@ pub(crate) fn rig_at(url: &str, simulator: &Simulator, home: &Path, verify_every
         client_id: simulator.client_id().into(),
         max_concurrent: 64,
         timeline_keep: Duration::from_secs(90 * 24 * 3600),
+        notify: None,
         scopes: vec![],
         journal: journal_use,
         connect: ConnectSettings {

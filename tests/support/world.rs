@@ -32,6 +32,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::fake_calendly::{FakeCalendly, ORGANIZATION, user_uri};
 use super::heard;
+use super::receiver::{self, Receiver};
 use super::test_clock::TestClock;
 
 pub(crate) const CALLBACK: &str = "https://app.example/hooks/{connection}";
@@ -44,6 +45,8 @@ pub(crate) struct World {
     pub(crate) journal: MemoryJournal,
     pub(crate) services: Arc<Services>,
     pub(crate) clock: TestClock,
+    /// The application's, which takes notices.
+    pub(crate) receiver: Receiver,
     keeper: Option<Keeper>,
 }
 
@@ -56,21 +59,36 @@ pub(crate) fn virtual_time<F: AsyncFnOnce(World)>(lifetime: i64, test: F) {
     .block_on(async move { test(World::new(lifetime)).await });
 }
 
+/// The same with an application that is told how things stand.
+pub(crate) fn with_notices<F: AsyncFnOnce(World)>(lifetime: i64, test: F) {
+    virtual_time(lifetime, async |world| {
+        world.receiver.comes();
+        test(World::on(world.calendly, world.store, world.journal, world.clock, world.receiver)).await;
+    });
+}
+
 impl World {
     fn new(lifetime: i64) -> Self {
         let base = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
         let clock = TestClock::starting_at(base);
         let calendly = FakeCalendly::new(Arc::new(clock.of_others()), lifetime);
-        Self::on(calendly, MemoryStore::new(), MemoryJournal::new(), clock)
+        let receiver = Receiver::new(clock.clone());
+        Self::on(calendly, MemoryStore::new(), MemoryJournal::new(), clock, receiver)
     }
 
-    fn on(calendly: Arc<FakeCalendly>, store: MemoryStore, journal: MemoryJournal, clock: TestClock) -> Self {
-        Self::with(calendly, store, journal, clock, true)
+    fn on(
+        calendly: Arc<FakeCalendly>,
+        store: MemoryStore,
+        journal: MemoryJournal,
+        clock: TestClock,
+        receiver: Receiver,
+    ) -> Self {
+        Self::with(calendly, store, journal, clock, receiver, true)
     }
 
     /// The same, where whoever agreed is connected at once.
     pub(crate) fn without_confirmation(self) -> Self {
-        Self::with(self.calendly, self.store, self.journal, self.clock, false)
+        Self::with(self.calendly, self.store, self.journal, self.clock, self.receiver, false)
     }
 
     fn with(
@@ -78,6 +96,7 @@ impl World {
         store: MemoryStore,
         journal: MemoryJournal,
         clock: TestClock,
+        receiver: Receiver,
         confirm: bool,
     ) -> Self {
         let adapters = Adapters {
@@ -87,12 +106,14 @@ impl World {
             subscriptions: calendly.clone(),
             store: Arc::new(store.clone()),
             journal: Arc::new(journal.clone()),
+            outgoing: Arc::new(receiver.clone()),
         };
         let settings = Settings {
             client_id: "client".into(),
             max_concurrent: 64,
             timeline_keep: Duration::from_secs(30 * 24 * 3600),
             scopes: vec![],
+            notify: receiver.is_there().then(receiver::settings),
             journal: Use::Beside,
             connect: ConnectSettings {
                 authorize_url: "https://auth.example/oauth/authorize".parse().unwrap(),
@@ -109,14 +130,14 @@ impl World {
         };
         let io = IoRuntime::new(tokio::runtime::Handle::current());
         let services = Services::start(adapters, settings, io, Shutdown::default());
-        Self { calendly, store, journal, services, clock, keeper: None }
+        Self { calendly, store, journal, services, clock, receiver, keeper: None }
     }
 
     /// Stops in order, as SIGTERM does, and gives the keeper that is started after it on what is left.
     pub(crate) async fn stopped(self) -> Self {
         self.services.stop();
         assert_eq!(self.services.io.drain(Duration::from_secs(75)).await, 0, "something went on for ever");
-        Self::on(self.calendly, self.store, self.journal, self.clock)
+        Self::on(self.calendly, self.store, self.journal, self.clock, self.receiver)
     }
 
     /// Starts the actors.

@@ -114,6 +114,7 @@ impl Supervisor {
             self.phase = Phase::Working;
             self.shared.started.store(true, Ordering::Relaxed);
             self.shared.stands(Standing::Working);
+            services.notices.begin();
             let mut line = vec![("connections".to_owned(), registry.len().to_string())];
             line.extend(self.counts().shown());
             line.push(("database".into(), self.shared.services.adapters.store.backend().into()));

@@ -9,10 +9,10 @@ use utoipa::ToSchema;
 use super::super::auth::{Allowed, Looking};
 use super::super::extract::{Known, Query, invalid, works};
 use super::super::problem::{Body, Problem};
-use super::super::show::{beside, callback_url};
 use super::super::state::Here;
 use crate::domain::ids::ConnectionId;
 use crate::domain::status::Status;
+use crate::services::shown::{beside, callback_url};
 use crate::views::ConnectionView;
 
 const MOST: usize = 1000;

@@ -76,6 +76,34 @@ impl Kind {
         }
     }
 
+    /// What to look at.
+    #[must_use]
+    pub fn hint(self) -> &'static str {
+        match self {
+            Self::Suspended => {
+                "the machine slept or the process stood still; nothing is to be done where that was meant"
+            }
+            Self::ClockJumped => "the wall clock was set: check the machine's time service",
+            Self::DatabaseAway => "the database does not answer: check it, and the way to it",
+            Self::DatabaseUnwritable => {
+                "the database takes no writes: check its disk, and whether it is read-only"
+            }
+            Self::ClientRefused => {
+                "check calendly.client_id and calendly.client_secret, auth_url and token_url"
+            }
+            Self::EverybodyRefused => "check whether the application was changed or blocked at Calendly",
+            Self::CalendlyUnreachable => "Calendly cannot be reached: check network, DNS and CA bundle",
+            Self::CalendlyFailing => "Calendly gives no usable answers: see its status page",
+            Self::EverybodyThrottled => {
+                "Calendly tells everybody to wait: check other users of the same application"
+            }
+            Self::DatabaseWentBack => {
+                "rows are older than what is known: check what was restored or failed over to"
+            }
+            Self::ForeignClient => "some grants were issued to another client: check calendly.client_id",
+        }
+    }
+
     /// What a failure of the store is, where it is not about a single row.
     #[must_use]
     pub fn of_store(error: &StoreError) -> Option<Self> {

@@ -5,6 +5,7 @@
 mod faults;
 mod forward;
 mod state;
+mod switches;
 mod timeline;
 
 use std::collections::HashSet;
@@ -23,6 +24,7 @@ use crate::domain::facts::{Quarantined, WebhookFact};
 use crate::domain::grant::{Connection, NewGrant, Put};
 use crate::domain::ids::{ConnectionId, GrantId, InstanceId};
 use crate::domain::journal::Known;
+use crate::domain::notice::{Announced, Subject};
 use crate::domain::rotation::{ClaimRequest, Claimed, Commit, Committed, Refuse, Release};
 use crate::domain::subscription::{Owner, Recorded};
 use crate::domain::timeline::{Entry, Place, Told};
@@ -55,11 +57,6 @@ impl MemoryStore {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
-    }
-
-    /// What [`Store::keep_lock`] answers from now on; without it, ours.
-    pub fn set_lock(&self, lock: Lock) {
-        self.inner().state.lock = Some(lock);
     }
 
     /// Takes the store back to an earlier state, as a failover or a restored backup does.
@@ -316,6 +313,22 @@ impl Store for MemoryStore {
 
     async fn keys_at_work(&self) -> Result<Vec<String>, StoreError> {
         self.available().await.map(|_| Vec::new())
+    }
+
+    async fn announced(&self) -> Result<Vec<(Subject, Announced)>, StoreError> {
+        let announced = &self.available().await?.state.announced;
+        Ok(announced.iter().map(|(subject, known)| (subject.clone(), known.clone())).collect())
+    }
+
+    async fn save_announced(&self, some: Vec<(Subject, Option<Announced>)>) -> Result<(), StoreError> {
+        let announced = &mut self.writable().await?.state.announced;
+        for (subject, known) in some {
+            match known {
+                Some(known) => drop(announced.insert(subject, super::time::announced(known))),
+                None => drop(announced.remove(&subject)),
+            }
+        }
+        Ok(())
     }
 
     async fn keep_lock(&self) -> Result<Lock, StoreError> {

@@ -10,6 +10,7 @@ use super::super::time::stored;
 use crate::domain::facts::{Facts, GrantFact};
 use crate::domain::grant::{Connection, Existing, NewGrant, OpenClaim, Put, Seen, decide_put};
 use crate::domain::ids::{ConnectionId, Generation};
+use crate::domain::notice::{Announced, Subject};
 use crate::domain::rotation::{ClaimRequest, Claimed, Commit, Committed, Refuse, Release};
 use crate::domain::secrets::{AccessToken, RefreshToken};
 use crate::domain::subscription::{Owner, Recorded};
@@ -37,6 +38,7 @@ pub(super) struct State {
     pub(super) subscriptions: HashMap<(Owner, String), Recorded>,
     pub(super) gaps: Vec<Gap>,
     pub(super) timeline: Vec<Entry>,
+    pub(super) announced: BTreeMap<Subject, Announced>,
     pub(super) lock: Option<Lock>,
 }
 

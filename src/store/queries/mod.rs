@@ -6,6 +6,7 @@ pub(crate) mod forward;
 pub(crate) mod grants;
 pub(crate) mod keys;
 pub(crate) mod meta;
+pub(crate) mod notices;
 pub(crate) mod rotation;
 pub(crate) mod subscriptions;
 pub(crate) mod timeline;

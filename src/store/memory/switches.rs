@@ -1,0 +1,53 @@
+//! Faults at the turn of a switch.
+
+use super::MemoryStore;
+use crate::domain::ids::ConnectionId;
+use crate::ports::Lock;
+
+impl MemoryStore {
+    /// With `false` every operation fails as if the database were down, until it is `true` again.
+    pub fn set_available(&self, available: bool) {
+        self.inner().unavailable = !available;
+    }
+
+    /// With `false` every write fails as on a full disk or a server that is read-only, until it is `true` again.
+    pub fn set_writable(&self, writable: bool) {
+        self.inner().unwritable = !writable;
+    }
+
+    /// With `true` no operation ends, as with a pool that is used up, until it is `false` again; then all go on.
+    pub fn set_hanging(&self, hanging: bool) {
+        self.inner().hanging = hanging;
+        self.goes_on.notify_waiters();
+    }
+
+    /// The next `count` commits fail and change nothing.
+    pub fn fail_commits(&self, count: usize) {
+        self.inner().commits_to_fail = count;
+    }
+
+    /// The next `count` commits are kept, but their callers get [`StoreError::Unavailable`].
+    pub fn lose_commit_answers(&self, count: usize) {
+        self.inner().answers_to_lose = count;
+    }
+
+    /// Every commit for this connection is refused from now on.
+    pub fn refuse_commits_of(&self, id: ConnectionId) {
+        self.inner().refused.insert(id);
+    }
+
+    /// Whatever is written forward for this connection fails from now on, for a reason that nobody can name.
+    pub fn choke_on(&self, id: ConnectionId) {
+        self.inner().unclear.insert(id);
+    }
+
+    /// Commits for this connection are taken again.
+    pub fn accept_commits_of(&self, id: &ConnectionId) {
+        self.inner().refused.remove(id);
+    }
+
+    /// What [`Store::keep_lock`] answers from now on; without it, ours.
+    pub fn set_lock(&self, lock: Lock) {
+        self.inner().state.lock = Some(lock);
+    }
+}
