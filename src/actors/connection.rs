@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix::fut::wrap_future;
 use actix::prelude::*;
 use chrono::{DateTime, TimeDelta, Utc};
-use log::{error, info, warn};
+use log::{debug, error, info, warn};
 
 use super::Shared;
 use super::messages::{Fail, Finish, Look, Verify};
@@ -129,11 +129,14 @@ impl ConnectionActor {
     }
 
     fn show_status(&self) {
+        let first = !self.cell.was_shown();
         let Some(shown) = self.cell.status_to_show() else { return };
         self.shared.services.notices.changed(self.cell.id());
         let (status, target) = (shown.status.as_str(), self.target());
         let reason = shown.reason.unwrap_or_default();
         match (shown.status, shown.hint) {
+            // That it is as it should be, from the start, is no change.
+            (Status::Active, _) if first => debug!(target: &target, status; ""),
             (Status::Active, _) => info!(target: &target, status; ""),
             (_, Some(hint)) => warn!(target: &target, status, reason:% = reason, hint; ""),
             (_, None) => warn!(target: &target, status, reason:% = reason; ""),

@@ -66,7 +66,9 @@ impl WebhookActor {
             ctx.spawn(wrap_future(task).map(move |verified, actor: &mut Self, ctx| {
                 actor.running.remove(&group);
                 let verified = verified.unwrap_or_else(|error| {
-                    error!(target: "webhook", error:% = error; "the verification's task failed");
+                    for cell in &members {
+                        error!(target: "webhook", connection:% = cell.id(), error:% = error; "the verification's task failed");
+                    }
                     Verified::Later(Duration::from_secs(60))
                 });
                 actor.verified(&verified, members.iter().zip(asked));

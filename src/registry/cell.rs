@@ -278,6 +278,12 @@ impl Cell {
         derive(&row.facts, row.foreign_owner.is_some())
     }
 
+    /// Whether its status was ever asked for to be shown.
+    #[must_use]
+    pub fn was_shown(&self) -> bool {
+        lock(&self.state).shown.is_some()
+    }
+
     /// The status, where it has changed since it was last asked for here: what is worth a line in the log.
     pub fn status_to_show(&self) -> Option<Derived> {
         let mut state = lock(&self.state);

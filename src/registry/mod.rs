@@ -21,6 +21,8 @@ use ownership::Ownership;
 
 /// So many are counted one by one.
 const FEW: usize = 64;
+/// Of more than these nobody reads a line for each refresh.
+const MANY: usize = 1000;
 
 /// Everything in memory.
 #[derive(Debug)]
@@ -123,6 +125,12 @@ impl Registry {
             few if few <= FEW => self.cells().iter().filter(|cell| cell.token_view().may_refresh).count(),
             many => many,
         }
+    }
+
+    /// Whether there are so many that what happens to each of them again and again is summed up.
+    #[must_use]
+    pub fn has_many(&self) -> bool {
+        self.len() > MANY
     }
 
     /// How many connections there are.

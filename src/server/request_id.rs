@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::metrics::Request;
 use super::problem::Problem;
 use super::state::State;
+use crate::domain::ids::ConnectionId;
 
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -38,7 +39,12 @@ pub(super) async fn give(
         let took = state.services().adapters.clock.boot().saturating_sub(started);
         state.metrics.requests.answered(&Request::new(&method, path.as_deref(), status), took);
     }
-    debug!(target: "server", method:% = method, path = path.as_deref().unwrap_or("-"), status, request_id = id; "answered");
+    let request = response.request();
+    let of_connection = path.as_deref().is_some_and(|path| path.starts_with("/v1/connections/{id}"));
+    // What is no id may be anything, a token too.
+    let connection = request.match_info().get("id").filter(|_| of_connection).and_then(|id| id.parse().ok());
+    let connection = connection.as_ref().map_or("-", ConnectionId::as_str);
+    debug!(target: "server", connection, method:% = method, path = path.as_deref().unwrap_or("-"), status, request_id = id; "answered");
     Ok(response)
 }
 

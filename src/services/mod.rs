@@ -20,6 +20,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use log::Level;
+
 use crate::domain::subscription::Scope;
 use crate::domain::subscription::callback::CallbackTemplate;
 use crate::ports::{Clock, Jitter, Journal, Outgoing, Store, Subscriptions, TokenEndpoint};
@@ -153,6 +155,13 @@ impl Services {
     #[must_use]
     pub fn counters(&self) -> &Counters {
         &self.registry.counters
+    }
+
+    /// At which level something is said that happens to every connection again and again: where there are many, the
+    /// status line sums it up, and whoever wants each line asks for `connection=debug` or `webhook=debug`.
+    #[must_use]
+    pub fn routine(&self) -> Level {
+        if self.registry.has_many() { Level::Debug } else { Level::Info }
     }
 
     /// No new work: nobody waits for a permit any longer. What is in flight goes on.

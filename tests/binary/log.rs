@@ -161,3 +161,29 @@ fn the_status_line_comes_at_its_interval_with_its_keys_in_order() {
     let mean = (last - first).num_milliseconds() / (status.len() as i64 - 1);
     assert!((800..2_500).contains(&mean), "every {mean} ms");
 }
+
+#[test]
+fn connections_alone_can_be_made_loud() {
+    let mut place = Installation::new(7200);
+    place.variable("KEEPER_LOG", "info,connection=debug");
+    place.import(&[place.user("anna", 3600)]);
+    let keeper = place.started();
+    keeper.wait_for(&["DEBUG connection/anna", "status=active"]);
+    keeper.wait_for(&["INFO  webhook", "webhook found in Calendly", "connection=anna"]);
+    let loud = |line: &&String| line.contains(" DEBUG ") && !line.contains(" DEBUG connection/");
+    assert_eq!(keeper.lines().iter().filter(loud).count(), 0, "{}", keeper.said());
+}
+
+/// One subscription for all: each is found by its id all the same.
+#[test]
+fn a_line_about_a_subscription_that_is_shared_names_everybody() {
+    let mut place = Installation::new(7200);
+    place.set("WEBHOOK__SCOPE", "organization");
+    place.set("WEBHOOK__CALLBACK_URL", "https://app.example/hooks/all");
+    place.import(&[place.user("anna", 3600), place.user("ben", 3600)]);
+    let keeper = place.started();
+    for name in ["anna", "ben"] {
+        let line = keeper.wait_for(&[" webhook ", &format!(" connection={name}")]);
+        assert!(!line.contains(" more"), "{line}");
+    }
+}

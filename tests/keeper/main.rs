@@ -9,6 +9,7 @@ mod clock;
 mod connect;
 mod in_flight;
 mod journal;
+mod log_volume;
 mod notices;
 mod outcomes;
 mod refresh_outcomes;

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use actix::fut::wrap_future;
 use actix::prelude::*;
-use log::{error, warn};
+use log::{debug, error, warn};
 
 use super::status::say;
 use super::{Phase, Supervisor};
@@ -167,6 +167,9 @@ impl Supervisor {
     pub(super) fn say_unreadable(&mut self, ids: Vec<ConnectionId>) {
         let new: Vec<_> = ids.into_iter().filter(|id| self.unreadable.insert(id.clone())).collect();
         if let Some(first) = new.first() {
+            for id in &new {
+                debug!(target: &format!("connection/{id}"), "no configured key opens its tokens");
+            }
             error!(target: "supervisor", connections = new.len(), first:% = first,
                 hint = "add the key that these were sealed with to encryption.keys";
                 "tokens that no configured key opens, left alone");

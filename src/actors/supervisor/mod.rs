@@ -149,7 +149,7 @@ impl Supervisor {
                     return;
                 }
                 // Its arbiter is dead, and with it all its other children: the process cannot go on.
-                self.shared.fail(format!("connection {key} lost its arbiter"));
+                self.shared.fail(format!("connection/{key} lost its arbiter"));
             }
         }
     }

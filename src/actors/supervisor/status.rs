@@ -69,6 +69,9 @@ impl Supervisor {
         }
         line.push(("refreshed".into(), news.refreshed.to_string()));
         line.push(("repaired".into(), news.repaired.to_string()));
+        if services.registry.has_many() {
+            line.push(("verified".into(), news.verified.to_string())); // instead of a line for each
+        }
         if let Some(share) = self.last_day.objective(services.adapters.clock.boot(), &counted) {
             line.push(("objective".into(), share));
         }

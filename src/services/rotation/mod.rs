@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use log::{info, warn};
+use log::{info, log, warn};
 use serde_json::json;
 use tokio::task::JoinHandle;
 
@@ -173,7 +173,7 @@ impl Rotation {
         let took = services.adapters.clock.boot().saturating_sub(self.started);
         let expires_in = commit.lifetime.seconds().unsigned_abs();
         let reason = self.why.as_str();
-        info!(target: &self.target(),
+        log!(target: &self.target(), services.routine(),
             generation = commit.generation.0,
             expires_in:% = humantime::format_duration(Duration::from_secs(expires_in)),
             reason,

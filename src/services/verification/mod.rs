@@ -13,7 +13,7 @@ use log::{debug, warn};
 
 use super::{Services, WebhookSettings};
 use crate::domain::facts::WebhookState;
-use crate::domain::ids::{ConnectionId, GrantId};
+use crate::domain::ids::GrantId;
 use crate::domain::scopes::missing_for_webhooks;
 use crate::domain::subscription::Owner;
 use crate::domain::subscription::reconcile::{to_ask_for, to_retire};
@@ -116,7 +116,7 @@ impl Visit<'_> {
             return Err(Stop::Unavailable(format!("missing_scopes={}", missing.join(" "))));
         }
         let subscriptions = &self.services.adapters.subscriptions;
-        let mut listed = subscriptions.list(self.caller(), &owner).await.map_err(stop)?;
+        let mut listed = subscriptions.list(self.caller(), &owner).await.map_err(|error| self.stop(error))?;
         let mut repaired = false;
         for (callback, cells) in group::by_callback(self.webhook, &owner, members) {
             if self.services.shutdown.is_requested() {
@@ -128,7 +128,7 @@ impl Visit<'_> {
                 .store
                 .subscription(&owner, &callback.to_string())
                 .await
-                .map_err(store)?;
+                .map_err(|error| self.store(error))?;
             if let Some(uri) = to_ask_for(&listed, record.as_ref()) {
                 match subscriptions.get(self.caller(), uri).await {
                     Ok(found) => listed.push(found),
@@ -137,7 +137,7 @@ impl Visit<'_> {
                     Err(error) if error.class == ApiErrorClass::PermissionDenied => {
                         return Err(Stop::Later(LATER));
                     }
-                    Err(error) => return Err(stop(error)),
+                    Err(error) => return Err(self.stop(error)),
                 }
             }
             repaired |= repair::repair(self, &owner, callback, &listed, record, &cells).await?;
@@ -161,10 +161,42 @@ impl Visit<'_> {
         if let Some(owner) = known(self.asker) {
             return Ok(owner);
         }
-        let me = self.services.adapters.subscriptions.me(self.caller()).await.map_err(stop)?;
+        let asked = self.services.adapters.subscriptions.me(self.caller()).await;
+        let me = asked.map_err(|error| self.stop(error))?;
         self.asker.learn_user(self.grant, &me);
-        self.services.adapters.store.learn_user(self.asker.id(), self.grant, me).await.map_err(store)?;
+        let learned = self.services.adapters.store.learn_user(self.asker.id(), self.grant, me).await;
+        learned.map_err(|error| self.store(error))?;
         known(self.asker).ok_or(Stop::Later(LATER))
+    }
+
+    /// A failed call, by what follows from it.
+    fn stop(&self, error: ApiError) -> Stop {
+        match error.class {
+            ApiErrorClass::Unauthenticated => Stop::Rejected,
+            ApiErrorClass::InsufficientScope(scopes) => {
+                Stop::Unavailable(format!("missing_scopes={}", scopes.join(" ")))
+            }
+            ApiErrorClass::PermissionDenied => {
+                Stop::Unavailable(format!("permission_denied: {}", error.detail))
+            }
+            ApiErrorClass::InvalidRequest => {
+                warn!(target: "webhook", connection:% = self.asker.id(), error:% = error; "Calendly refuses the request as invalid, check the webhook configuration");
+                Stop::Unavailable(format!("invalid_request: {}", error.detail))
+            }
+            ApiErrorClass::Throttled(wait) => Stop::Later(wait.unwrap_or(Duration::from_secs(60))),
+            ApiErrorClass::NotFound
+            | ApiErrorClass::AlreadyExists
+            | ApiErrorClass::Unavailable
+            | ApiErrorClass::Unreadable => {
+                debug!(target: "webhook", connection:% = self.asker.id(), error:% = error; "verification put off");
+                Stop::Later(LATER)
+            }
+        }
+    }
+
+    fn store(&self, error: StoreError) -> Stop {
+        warn!(target: "webhook", connection:% = self.asker.id(), error:% = error; "verification put off, the store failed");
+        Stop::Later(LATER)
     }
 
     fn caller(&self) -> Caller<'_> {
@@ -172,39 +204,16 @@ impl Visit<'_> {
     }
 }
 
-/// A failed call, by what follows from it.
-fn stop(error: ApiError) -> Stop {
-    match error.class {
-        ApiErrorClass::Unauthenticated => Stop::Rejected,
-        ApiErrorClass::InsufficientScope(scopes) => {
-            Stop::Unavailable(format!("missing_scopes={}", scopes.join(" ")))
-        }
-        ApiErrorClass::PermissionDenied => Stop::Unavailable(format!("permission_denied: {}", error.detail)),
-        ApiErrorClass::InvalidRequest => {
-            warn!(target: "webhook", error:% = error; "Calendly refuses the request as invalid, check the webhook configuration");
-            Stop::Unavailable(format!("invalid_request: {}", error.detail))
-        }
-        ApiErrorClass::Throttled(wait) => Stop::Later(wait.unwrap_or(Duration::from_secs(60))),
-        ApiErrorClass::NotFound
-        | ApiErrorClass::AlreadyExists
-        | ApiErrorClass::Unavailable
-        | ApiErrorClass::Unreadable => {
-            debug!(target: "webhook", error:% = error; "verification put off");
-            Stop::Later(LATER)
-        }
+/// So many connections that share a subscription have a line each.
+const NAMED: usize = 20;
+
+/// Says it of each connection, so that one can be followed by its id alone; where very many share a subscription, of the
+/// first of them and of how many more there are.
+fn each(cells: &[Arc<Cell>], mut say: impl FnMut(&str)) {
+    for cell in cells.iter().take(NAMED) {
+        say(cell.id().as_str());
     }
-}
-
-fn store(error: StoreError) -> Stop {
-    warn!(target: "webhook", error:% = error; "verification put off, the store failed");
-    Stop::Later(LATER)
-}
-
-/// All connections of a group, as text for the log: the first, and how many more.
-fn named(cells: &[Arc<Cell>]) -> String {
-    let first = cells.first().map(|cell| cell.id()).map_or("-", ConnectionId::as_str);
-    match cells.len() {
-        0 | 1 => first.into(),
-        many => format!("{first} and {} more", many - 1),
+    if cells.len() > NAMED {
+        say(&format!("{} more", cells.len() - NAMED));
     }
 }

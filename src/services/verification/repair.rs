@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use log::warn;
 
-use super::{Stop, Visit, named, report, stop, store};
+use super::{Stop, Visit, each, report};
 use crate::domain::facts::WebhookState;
 use crate::domain::ids::Generation;
 use crate::domain::subscription::callback::CallbackUrl;
@@ -73,7 +73,9 @@ pub(super) async fn repair(
             report::replaced(services, cells, &made.uri, &reason, from).await;
         }
         Verdict::Unknown { reason } => {
-            warn!(target: "webhook", connection = named(cells), reason; "nothing can be concluded about the webhook");
+            each(cells, |connection| {
+                warn!(target: "webhook", connection, reason; "nothing can be concluded about the webhook");
+            });
             return Err(Stop::Later(visit.webhook.verify_every));
         }
     }
@@ -94,16 +96,17 @@ async fn create(visit: &Visit<'_>, owner: &Owner, wanted: &Wanted, version: u32)
         match subscriptions.create(visit.caller(), &new).await {
             Err(error) if error.class == ApiErrorClass::AlreadyExists => {
                 // Somebody else may have made it since the list was read: look again before going round it.
-                let listed = subscriptions.list(visit.caller(), owner).await.map_err(stop)?;
+                let listed = subscriptions.list(visit.caller(), owner).await;
+                let listed = listed.map_err(|error| visit.stop(error))?;
                 if listed.iter().any(|found| wanted.callback.version_of(&found.callback_url) == Some(version))
                 {
                     return Err(Stop::Later(Duration::from_secs(1)));
                 }
             }
-            other => return other.map_err(stop),
+            other => return other.map_err(|error| visit.stop(error)),
         }
     }
-    warn!(target: "webhook", callback_url:% = wanted.callback; "every version of the callback URL is taken, list the account's webhooks");
+    warn!(target: "webhook", connection:% = visit.asker.id(), callback_url:% = wanted.callback; "every version of the callback URL is taken, list the account's webhooks");
     Err(Stop::Later(visit.webhook.verify_every))
 }
 
@@ -117,7 +120,8 @@ async fn keep(
     let verified_at = Some(visit.services.adapters.clock.now());
     let record = Recorded { uri, verified_at, retry_started_at };
     let store_port = &visit.services.adapters.store;
-    store_port.record_subscription(owner, &wanted.callback.to_string(), Some(record)).await.map_err(store)
+    let recorded = store_port.record_subscription(owner, &wanted.callback.to_string(), Some(record)).await;
+    recorded.map_err(|error| visit.store(error))
 }
 
 /// Answers what is gone. What could not be deleted is a duplicate at the next verification.

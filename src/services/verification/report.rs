@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use log::{debug, info, warn};
+use log::{Level, debug, info, log, warn};
 use serde_json::{Value, json};
 
-use super::named;
+use super::each;
 use crate::domain::facts::{WebhookFact, WebhookState};
 use crate::domain::subscription::callback::CallbackUrl;
 use crate::domain::subscription::reconcile::Wrong;
@@ -21,16 +21,30 @@ pub(super) async fn found(services: &Services, cells: &[Arc<Cell>], uri: &str, e
         cells.iter().filter(|c| c.facts().webhook.state != WebhookState::Ok).cloned().collect();
     fact(services, cells, WebhookState::Ok, None, Some(uri)).await;
     if news.is_empty() {
-        debug!(target: "webhook", connection = named(cells), events, state = "active"; "webhook found in Calendly");
+        found_again(cells, events);
     } else {
-        info!(target: "webhook", connection = named(&news), events, state = "active"; "webhook found in Calendly");
+        let level = services.routine();
+        each(&news, |connection| {
+            log!(target: "webhook", level, connection, events, state = "active"; "webhook found in Calendly");
+        });
         note(services, &news, Kind::WebhookFound, "webhook found in Calendly", &json!({ "uri": uri }));
     }
 }
 
+fn found_again(cells: &[Arc<Cell>], events: usize) {
+    each(cells, |connection| {
+        debug!(target: "webhook", connection, events, state = "active"; "webhook found in Calendly");
+    });
+}
+
 pub(super) async fn created(services: &Services, cells: &[Arc<Cell>], uri: &str, gap_from: DateTime<Utc>) {
+    // Many that never had one, as after a first import, are counted as repaired.
+    let is_first = cells.iter().all(|cell| cell.facts().webhook.verified_at.is_none());
     repaired(services, cells, uri, gap_from, "missing").await;
-    info!(target: "webhook", connection = named(cells), gap_from = time(gap_from); "webhook was missing, created");
+    let (level, gap_from) = (if is_first { services.routine() } else { Level::Info }, time(gap_from));
+    each(cells, |connection| {
+        log!(target: "webhook", level, connection, gap_from = gap_from.as_str(); "webhook was missing, created");
+    });
     note(services, cells, Kind::WebhookCreated, "webhook was missing, created", &json!({ "uri": uri }));
 }
 
@@ -49,12 +63,14 @@ pub(super) async fn replaced(
         }
         Wrong::Scope(_) => ("webhook had the wrong scope, replaced", String::new(), String::new()),
     };
-    let connection = named(cells);
     let gap_from = time(gap_from);
-    match wrong {
-        Wrong::Events { .. } => warn!(target: "webhook", connection, gap_from, missing, extra; "{text}"),
+    let (gap_from, lacks, beyond) = (gap_from.as_str(), missing.as_str(), extra.as_str());
+    each(cells, |connection| match wrong {
+        Wrong::Events { .. } => {
+            warn!(target: "webhook", connection, gap_from, missing = lacks, extra = beyond; "{text}");
+        }
         _ => warn!(target: "webhook", connection, gap_from; "{text}"),
-    }
+    });
     let detail = json!({ "uri": uri, "reason": wrong.reason(), "missing": missing, "extra": extra });
     note(services, cells, Kind::WebhookReplaced, text, &detail);
 }
@@ -65,7 +81,9 @@ pub(super) async fn duplicates(services: &Services, cells: &[Arc<Cell>], kept: &
         return;
     }
     services.counters().repaired.add_one();
-    warn!(target: "webhook", connection = named(cells), deleted = deleted.len(); "duplicate webhooks deleted");
+    each(cells, |connection| {
+        warn!(target: "webhook", connection, deleted = deleted.len(); "duplicate webhooks deleted");
+    });
     let detail = json!({ "kept": kept, "deleted": deleted });
     note(
         services,
@@ -77,7 +95,9 @@ pub(super) async fn duplicates(services: &Services, cells: &[Arc<Cell>], kept: &
 }
 
 pub(super) fn retired(services: &Services, cells: &[Arc<Cell>], uri: &str) {
-    info!(target: "webhook", connection = named(cells); "webhook at a retired callback URL deleted");
+    each(cells, |connection| {
+        info!(target: "webhook", connection; "webhook at a retired callback URL deleted");
+    });
     note(
         services,
         cells,
@@ -94,8 +114,10 @@ pub(super) fn deliveries_failing(
     since: Option<DateTime<Utc>>,
 ) {
     let since = since.map(time).unwrap_or_default();
-    warn!(target: "webhook", connection = named(cells), since, callback_url:% = callback;
-        "deliveries are failing now, check that the callback URL answers with 2xx within 15 s");
+    each(cells, |connection| {
+        warn!(target: "webhook", connection, since = since.as_str(), callback_url:% = callback;
+            "deliveries are failing now, check that the callback URL answers with 2xx within 15 s");
+    });
     note(services, cells, Kind::DeliveriesFailing, "deliveries are failing", &json!({ "since": since }));
 }
 
@@ -107,7 +129,10 @@ pub(super) async fn unavailable(services: &Services, cells: &[Arc<Cell>], reason
         .collect();
     fact(services, cells, WebhookState::Unavailable, Some(&reason), None).await;
     if !news.is_empty() {
-        warn!(target: "webhook", connection = named(&news), reason; "Calendly refuses webhooks, looking again in a day");
+        let why = reason.as_str();
+        each(&news, |connection| {
+            warn!(target: "webhook", connection, reason = why; "Calendly refuses webhooks, looking again in a day");
+        });
         note(
             services,
             &news,
@@ -171,7 +196,9 @@ async fn fact(
     }
     for (fact, ids) in written {
         if let Err(error) = services.adapters.store.save_webhook(ids, fact).await {
-            warn!(target: "webhook", error:% = error; "the webhook's state could not be stored, next time");
+            each(cells, |connection| {
+                warn!(target: "webhook", connection, error:% = error; "the webhook's state could not be stored, next time");
+            });
         }
     }
 }
