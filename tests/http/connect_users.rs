@@ -4,12 +4,17 @@ use serde_json::json;
 
 use crate::api::Served;
 use crate::browser::{RETURN_URL, connecting, parameter};
+use crate::installation::Installation;
 use crate::process::DEADLINE;
 use crate::wait::until;
 
 /// `anna` connected as `user-1`, and `ben` who is not.
 fn connected() -> Served {
-    let served = connecting(|_| {});
+    connected_with(|_| {})
+}
+
+fn connected_with(change: impl FnOnce(&mut Installation)) -> Served {
+    let served = connecting(change);
     for name in ["anna", "ben"] {
         served.knows(name);
     }
@@ -110,4 +115,19 @@ fn one_user_may_be_two_connections_and_neither_takes_anything_from_the_other() {
     assert_eq!(served.api.post("/v1/connections/user-1/refresh").is(200).body["status"], "active");
     assert_eq!(served.place.simulator.counters().grants_revoked, 0);
     served.place.assert_nothing_reused();
+}
+
+#[test]
+fn a_subscription_that_is_shared_goes_with_the_last_one_who_leaves_it() {
+    let served = connected_with(|place| place.set("WEBHOOK__CALLBACK_URL", "https://app.example/hooks"));
+    connect(&served, "user-2", "anna");
+    let subscriptions = |user: &str| served.place.simulator.subscriptions(user).unwrap().len();
+    assert_eq!((subscriptions("anna"), subscriptions("ben")), (1, 0));
+    for (id, left) in [("user-2", 1), ("user-1", 0)] {
+        let wanted = json!({ "id": id, "return_url": RETURN_URL, "change_user": true });
+        let there = served.come_back(&served.agree(&served.link_for(&wanted), "ben")).is(303).sent_to();
+        served.confirm(id, &parameter(&there, "ticket").unwrap()).is(200);
+        assert_eq!((subscriptions("anna"), subscriptions("ben")), (left, 1), "{id}");
+    }
+    served.gives_back(1);
 }
