@@ -48,7 +48,7 @@ pub(super) enum ApiFailure {
     NotRunning { url: String, why: String },
     /// It said why, as RFC 9457 has it.
     #[error("{detail}{remedy}")]
-    Problem { name: String, status: u16, detail: String, remedy: &'static str },
+    Problem { status: u16, detail: String, remedy: &'static str },
     /// Something else listens there.
     #[error("what answers at {0} is no calendly-keeper: should server.listen be another address?")]
     Stranger(String),
@@ -122,7 +122,10 @@ impl Api {
         let body: Value = serde_json::from_str(&text).unwrap_or_default();
         match status {
             200..300 if body.is_object() || text.is_empty() => Ok(Answer { status, body, remote }),
-            _ => Err(problem(status, &body).unwrap_or_else(|| ApiFailure::Stranger(self.url.clone()))),
+            _ => {
+                Err(problem(&self.url, status, &body)
+                    .unwrap_or_else(|| ApiFailure::Stranger(self.url.clone())))
+            }
         }
     }
 }
@@ -172,18 +175,25 @@ fn agent() -> Agent {
 }
 
 /// `None` where it is not the keeper's way to say it.
-fn problem(status: u16, body: &Value) -> Option<ApiFailure> {
+fn problem(url: &str, status: u16, body: &Value) -> Option<ApiFailure> {
     let name = body["type"].as_str()?.rsplit_once("/problems/")?.1.to_owned();
+    let detail = body["detail"].as_str()?;
+    let detail = match name.as_str() {
+        "not-working" => format!("the keeper at {url} does not work now: {detail}"),
+        _ => detail.to_owned(),
+    };
     let remedy = match name.as_str() {
         "unauthorized" => {
             ": the keeper that answers was started with another configuration than this command"
         }
-        "not-working" => "; `calendly-keeper status` reads the database alone",
+        "not-working" => {
+            "; ask the one that works, or read the database alone by `calendly-keeper status` and `why`"
+        }
         "reauthorization-required" => "; `calendly-keeper connect` makes a link for that",
         "database-unavailable" => "; `calendly-keeper doctor` says what is wrong with it",
         _ => "",
     };
-    Some(ApiFailure::Problem { name, status, detail: body["detail"].as_str()?.into(), remedy })
+    Some(ApiFailure::Problem { status, detail, remedy })
 }
 
 #[cfg(test)]
@@ -203,14 +213,17 @@ mod tests {
     #[test]
     fn a_problem_is_told_by_its_detail_and_with_a_remedy() {
         let told = |name: &str, status: u16| {
-            problem(status, &json!({ "type": format!("https://x/problems/{name}"), "detail": "it is so" }))
-                .unwrap()
+            let body = json!({ "type": format!("https://x/problems/{name}"), "detail": "it is so" });
+            problem("http://k", status, &body).unwrap()
         };
         assert_eq!(told("unknown-connection", 404).to_string(), "it is so");
         assert!(!told("unknown-connection", 404).is_configuration());
         assert!(told("unauthorized", 401).to_string().contains("another configuration"));
         assert!(told("unauthorized", 401).is_configuration());
-        assert!(problem(404, &json!({ "message": "Not found" })).is_none(), "another server's way to say it");
-        assert!(problem(404, &Value::Null).is_none());
+        assert!(
+            problem("http://k", 404, &json!({ "message": "Not found" })).is_none(),
+            "another server's way to say it"
+        );
+        assert!(problem("http://k", 404, &Value::Null).is_none());
     }
 }

@@ -51,7 +51,8 @@ pub trait Journal: Send + Sync {
     async fn note_reached(&self, count: i64) -> Result<(), JournalError>;
     /// Removes what may go.
     async fn tidy(&self);
-    /// The ids of the keys that what is kept was sealed with; none where nothing is sealed.
+    /// The ids of the keys that what is kept was sealed with; none where nothing is sealed. It is a read like any other:
+    /// not to be called between [`Journal::known`] and [`Journal::settle_known`].
     ///
     /// # Errors
     /// Where it cannot be read.

@@ -81,8 +81,8 @@ pub async fn erase(
     };
     // A deleted cell serves no token: what is asked for with it below is asked for with a copy.
     let as_it_was = Arc::new(Cell::new(cell.connection(), 0.0));
-    let Some(refresh_token) = grants::delete(services, id, by).await? else { return Ok(None) };
-    Ok(Some(Leaving { cell: as_it_was, refresh_token }))
+    let Some(erased) = grants::erase(services, id, by).await? else { return Ok(None) };
+    Ok(Some(Leaving { cell: as_it_was, refresh_token: erased.refresh_token }))
 }
 
 /// Deletes the subscription if no other connection uses it, and revokes the grant unless another connection has the same

@@ -54,16 +54,26 @@ async fn journal(services: &Services, grant: NewGrant, generation: Generation) {
     services.journal.append_beside(record).await;
 }
 
-/// Deletes a connection: tokens erased, a tombstone stays. A rotation in flight gives its pair back. Answers the refresh
-/// token that was erased; `None` where there was no such connection.
+/// Deletes a connection: tokens erased, a tombstone stays. A rotation in flight gives its pair back.
 ///
 /// # Errors
 /// Where the database does not answer.
-pub(super) async fn delete(
+pub async fn delete(services: &Services, id: &ConnectionId, by: Option<&str>) -> Result<bool, StoreError> {
+    Ok(erase(services, id, by).await?.is_some())
+}
+
+/// What a deletion erased.
+pub(super) struct Erased {
+    /// `None` where no key opens it.
+    pub(super) refresh_token: Option<RefreshToken>,
+}
+
+/// The same for whoever revokes what was erased. `None` where there was no such connection.
+pub(super) async fn erase(
     services: &Services,
     id: &ConnectionId,
     by: Option<&str>,
-) -> Result<Option<Option<RefreshToken>>, StoreError> {
+) -> Result<Option<Erased>, StoreError> {
     let at = services.adapters.clock.now();
     let Some(deleted) = services.adapters.store.delete(id, at).await? else { return Ok(None) };
     if let Some(cell) = services.registry.get(id) {
@@ -79,7 +89,7 @@ pub(super) async fn delete(
     };
     services.journal.append_beside(record).await;
     services.timeline.note(id, Kind::Disconnected, "the connection was deleted", json!({ "by": by }));
-    Ok(Some(deleted.refresh_token))
+    Ok(Some(Erased { refresh_token: deleted.refresh_token }))
 }
 
 /// Pauses a connection. A rotation in flight is kept, the pause stays.

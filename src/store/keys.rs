@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use log::warn;
+use log::debug;
 
 use super::FINGERPRINTS;
 use super::database::Database;
@@ -83,8 +83,10 @@ impl Database {
         }
         match self.set_keys(keys.join(",").into_bytes()).await {
             Ok(()) => *locked(&self.noted_keys) = keys,
-            // A database that takes no writes is told by whoever needs it; said again at the next look.
-            Err(error) => warn!(target: "store", error:% = error; "which keys are in use could not be noted"),
+            // A database that takes no writes is told by whoever needs it; tried again at the next look.
+            Err(error) => {
+                debug!(target: "store", error:% = error; "which keys are in use could not be noted")
+            }
         }
     }
 

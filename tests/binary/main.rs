@@ -22,6 +22,7 @@ mod first_job;
 mod frozen;
 mod imports;
 mod journal;
+mod keys;
 mod log;
 mod looking;
 mod notices;

@@ -3,7 +3,7 @@
 use calendly_keeper::simulator::{Endpoint, Fault, FaultKind};
 use serde_json::Value;
 
-use crate::api::Served;
+use crate::api::{Api, Served};
 use crate::installation::{Installation, Ran};
 
 impl Served {
@@ -121,6 +121,22 @@ fn another_configuration_than_the_keepers_is_told() {
     place.set("SERVER__API_TOKENS", "ops:admin:0123456789abcdef");
     place.run(&["token", "anna"]).fails_with(2, &["started with another configuration"]);
     drop(served.keeper);
+}
+
+#[test]
+fn a_keeper_that_stands_by_names_the_one_that_works() {
+    let served = Served::with(&["anna"]);
+    let mut place = served.place;
+    place.set("SERVER__LISTEN", "127.0.0.1:0");
+    let second = place.start();
+    second.wait_for(&["standing by"]);
+    let by = Api::of(&place, &second);
+    place.set("SERVER__LISTEN", by.url.trim_start_matches("http://"));
+    let holder = format!("process {}", served.keeper.pid());
+    place
+        .run(&["token", "anna"])
+        .fails_with(1, &["does not work now: it stands by", &holder, "ask the one that works"]);
+    place.run(&["pause", "anna"]).fails_with(1, &["does not work now"]);
 }
 
 #[test]

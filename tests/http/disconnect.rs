@@ -112,6 +112,11 @@ fn what_calendly_refuses_to_take_back_is_said_and_the_deletion_stands() {
     let left = served.run(&["disconnect", "anna", "--yes"]);
     assert_eq!(left.code, 1, "{}", left.all());
     assert!(left.out.contains("left at Calendly"), "{}", left.out);
+    let told = until("the timeline's last entry", DEADLINE, || {
+        let told = served.run(&["why", "anna"]).fine().out;
+        told.contains("the grant could not be taken back at Calendly: revoke the token").then_some(told)
+    });
+    assert!(told.contains("the subscription is deleted at Calendly"), "{told}");
     served.keeper.wait_for(&["WARN", "connection/anna", "the grant could not be taken back at Calendly"]);
     assert!(!is_revoked(&served, &grants[0]));
     assert_eq!(subscriptions(&served, "anna"), 0);

@@ -123,6 +123,11 @@ async fn callback(config: &Config) -> Finding {
         return Finding::warn(CHECK, text, "set webhook.callback_url to an https URL of the internet");
     }
     match reach(&url, PATIENCE).await {
+        Ok(status @ 300..400) => Finding::warn(
+            CHECK,
+            format!("{url} answers {status}, a redirect"),
+            "Calendly follows none and counts it as a failure: set webhook.callback_url to where it leads",
+        ),
         Ok(status) if status < 500 => Finding::ok(CHECK, format!("{url} answers, over https")),
         Ok(status) => Finding::warn(
             CHECK,

@@ -58,6 +58,8 @@ fn sentence(entry: &Entry) -> String {
         Kind::Replaced => {
             format!("a new grant took the place of the old one{by}: generation {}", value("generation"))
         }
+        Kind::Disconnected if detail["error"].is_string() => format!("{}: {}", entry.text, value("error")),
+        Kind::Disconnected if detail["what"].is_string() => entry.text.clone(),
         Kind::Disconnected => format!("it was disconnected{by}; its tokens were erased"),
         Kind::Paused => format!("it was paused{by}: neither refreshed nor verified from here on"),
         Kind::Resumed => format!("it was resumed{by}"),

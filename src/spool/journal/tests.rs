@@ -55,6 +55,18 @@ fn ids(known: &[(&str, i64)]) -> Vec<(String, i64)> {
 }
 
 #[test]
+fn the_keys_that_records_were_sealed_with_are_told() {
+    let mut machine = Machine::new();
+    machine.start().keep(pair("anna", 2));
+    let first = machine.keys[0].clone();
+    machine.keys = vec![key("k2"), first];
+    let running = machine.start();
+    assert_eq!(running.keys(), ["k1"]);
+    running.keep(pair("anna", 3));
+    assert_eq!(running.keys(), ["k1", "k2"]);
+}
+
+#[test]
 fn what_was_appended_is_known_after_a_restart_the_newest_of_each_connection() {
     let machine = Machine::new();
     assert!(machine.start().known().is_empty());

@@ -132,6 +132,10 @@ impl Process {
         self.runtime.block_on(self.journal.known()).unwrap().into_known().collect()
     }
 
+    pub(super) fn keys(&self) -> Vec<String> {
+        self.runtime.block_on(self.journal.keys()).unwrap().into_iter().collect()
+    }
+
     pub(super) fn generations(&self) -> Vec<(String, i64)> {
         let known = self.known().into_iter().filter_map(|(id, known)| Some((id, known.grant?)));
         known.map(|(id, grant)| (id.to_string(), grant.generation.0)).collect()
