@@ -85,7 +85,7 @@ impl Database {
             Ok(()) => *locked(&self.noted_keys) = keys,
             // A database that takes no writes is told by whoever needs it; tried again at the next look.
             Err(error) => {
-                debug!(target: "store", error:% = error; "which keys are in use could not be noted")
+                debug!(target: "store", error:% = error; "which keys are in use could not be noted");
             }
         }
     }

@@ -2,7 +2,6 @@
 //!
 //! Clones share what they hold, as two keepers share a database.
 
-mod faults;
 mod forward;
 mod state;
 mod switches;
