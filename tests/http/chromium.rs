@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use ureq::Agent;
 
+use crate::process::DEADLINE;
+use crate::wait::until;
+
 /// chromedriver and the Chromium that it starts; both end with it.
 pub(crate) struct Chromium {
     driver: Child,
@@ -47,18 +50,24 @@ impl Chromium {
         self.post("/url", &json!({ "url": url }));
     }
 
-    /// Clicks what the CSS selector finds, and waits for the page that it leads to.
+    /// Clicks what the CSS selector finds. The page that it leads to comes when it comes: see [`Chromium::arrives`].
     pub(crate) fn click(&self, selector: &str) {
         let found = self.post("/element", &json!({ "using": "css selector", "value": selector }));
         let element = found.as_object().unwrap().values().next().unwrap().as_str().unwrap();
         self.post(&format!("/element/{element}/click"), &json!({}));
     }
 
+    /// Waits for a page of that title.
+    #[track_caller]
+    pub(crate) fn arrives(&self, title: &str) {
+        until(title, DEADLINE, || (self.title() == title).then_some(()));
+    }
+
     pub(crate) fn url(&self) -> String {
         self.get("/url")
     }
 
-    pub(crate) fn title(&self) -> String {
+    fn title(&self) -> String {
         self.get("/title")
     }
 

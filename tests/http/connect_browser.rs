@@ -42,13 +42,15 @@ fn a_user_agrees_on_the_consent_page_and_another_one_does_not() {
     let wanted = json!({ "id": "user-1", "return_url": format!("{at}/calendly/done?tab=2") });
 
     browser.open(&served.link_for(&wanted).url);
-    assert_eq!(browser.title(), "Simulated Calendly");
+    browser.arrives("Simulated Calendly");
     browser.click("#deny");
+    browser.arrives("The application");
     assert_eq!(browser.url(), format!("{at}/calendly/done?tab=2&connection=user-1&outcome=denied"));
 
     browser.open(&served.link_for(&wanted).url);
+    browser.arrives("Simulated Calendly");
     browser.click("#allow");
-    assert_eq!(browser.title(), "The application");
+    browser.arrives("The application");
     let there: url::Url = browser.url().parse().unwrap();
     assert_eq!(parameter(&there, "outcome").as_deref(), Some("connected"));
     assert_eq!(served.codes(), (1, 0));
@@ -57,8 +59,9 @@ fn a_user_agrees_on_the_consent_page_and_another_one_does_not() {
 
     // Where no page waits for him, the keeper tells him itself; so it does what is wrong.
     browser.open(&served.link_for(&json!({ "id": "user-1" })).url);
+    browser.arrives("Simulated Calendly");
     browser.click("#allow");
-    assert_eq!(browser.title(), "Almost connected");
+    browser.arrives("Almost connected");
     browser.open(&format!("{}/oauth/callback?state=x&code=y", served.api.url));
-    assert_eq!(browser.title(), "No link of this keeper leads here");
+    browser.arrives("No link of this keeper leads here");
 }
