@@ -50,6 +50,12 @@ impl Calendly {
             .collect()
     }
 
+    /// The grants as import lines, as they are.
+    pub(crate) fn living_grants(&self) -> Vec<Value> {
+        let lines = std::fs::read_to_string(&self.lines).unwrap();
+        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
     /// Rotations so far.
     pub(crate) fn rotations(&self) -> u64 {
         let address = self.url.trim_start_matches("http://");

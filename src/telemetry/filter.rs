@@ -1,4 +1,5 @@
-//! Which records are written: the keeper's from `info` on, those of the libraries below it from `warn` on.
+//! Which records are written: the keeper's from `info` on, those of the libraries below it from `warn` on, but for what
+//! actix-http says of requests that it cannot read: whoever sends such requests would fill the log with errors.
 //!
 //! The keeper's targets name actors, so a record's origin is told by its module. `KEEPER_LOG` (else `RUST_LOG`) says
 //! otherwise, but nobody below gets beyond `debug`: at `trace` libraries print what they send.
@@ -7,6 +8,9 @@ use log::{Level, Record};
 
 /// What is asked, in this order.
 const VARIABLES: [&str; 2] = ["KEEPER_LOG", "RUST_LOG"];
+
+/// Speaks of what others send.
+const OF_STRANGERS: &str = "actix_http::";
 
 /// Decided once, at start.
 #[derive(Clone, Debug)]
@@ -25,6 +29,7 @@ impl Filter {
         let most = match &self.spec {
             _ if is_ours(record.module_path().unwrap_or_default()) => return true,
             Some(_) => Level::Debug,
+            None if record.target().starts_with(OF_STRANGERS) => return false,
             None => Level::Warn,
         };
         record.level() <= most
@@ -51,6 +56,16 @@ mod tests {
         assert!(admits(&filter, "hyper::client", Level::Warn));
         assert!(!admits(&filter, "hyper::client", Level::Info));
         assert!(!admits(&filter, "calendly_keeper_else", Level::Info));
+    }
+
+    #[test]
+    fn what_strangers_send_is_told_to_who_asks_alone() {
+        let quiet = Filter::from_environment(|_| None);
+        let asked = Filter::from_environment(|name| (name == "KEEPER_LOG").then(|| "info".into()));
+        let module = "actix_http::h1::dispatcher";
+        let record =
+            || Record::builder().module_path(Some(module)).target(module).level(Level::Error).build();
+        assert!(!quiet.admits(&record()) && asked.admits(&record()));
     }
 
     #[test]

@@ -28,6 +28,7 @@ mod doctor;
 mod examples;
 mod export;
 mod grants;
+mod hostile;
 #[path = "../binary/installation.rs"]
 mod installation;
 mod keys;
