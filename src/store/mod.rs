@@ -8,6 +8,7 @@ mod backend;
 mod batch;
 mod clean;
 mod database;
+mod deletion;
 mod failure;
 mod forward;
 mod instance;

@@ -16,12 +16,12 @@ use super::batch::{Done, Op};
 use super::database::Database;
 use super::pool::ask;
 use super::put::Offer;
-use super::time::{micros, time};
+use super::time::micros;
 use super::writer::Writer;
-use super::{announced, clean, forward, rows, superseded, vault};
+use super::{announced, clean, deletion, forward, rows, superseded, vault};
 use crate::domain::facts::{Quarantined, WebhookFact};
 use crate::domain::grant::{Connection, NewGrant, Put};
-use crate::domain::ids::{ConnectionId, Generation, GrantId};
+use crate::domain::ids::{ConnectionId, GrantId};
 use crate::domain::journal::Known;
 use crate::domain::notice::{Announced, Subject};
 use crate::domain::rotation::{ClaimRequest, Claimed, Commit, Committed, Refuse, Release};
@@ -116,21 +116,7 @@ impl Store for SqlStore {
 
     async fn delete(&self, id: &ConnectionId, at: DateTime<Utc>) -> Result<Option<Deleted>, StoreError> {
         let id = id.clone();
-        self.run(move |database, _| async move {
-            let row = id.as_str().to_owned();
-            let Some((grant_id, granted_at, generation, sealed, marker)) =
-                ask!(database.db, write, grants::delete(row, micros(at)))?
-            else {
-                return Ok(None);
-            };
-            let refresh_token = sealed.and_then(|sealed| database.vault.refresh_token(&id, &sealed).ok());
-            let grant_id = grant_id
-                .parse()
-                .map_err(|_| StoreError::Unreadable("the deleted row's grant_id is no UUID".into()))?;
-            let (granted_at, generation) = (time(granted_at), Generation(generation));
-            Ok(Some(Deleted { grant_id, granted_at, generation, marker, refresh_token }))
-        })
-        .await
+        self.run(move |database, _| async move { deletion::erase(&database, &id, at).await }).await
     }
 
     async fn pause(
