@@ -6,7 +6,7 @@ use std::time::Duration;
 use calendly_keeper::domain::notice::Subject;
 use calendly_keeper::domain::status::Status;
 use calendly_keeper::domain::timeline::Kind;
-use calendly_keeper::ports::{Posted, Store as _};
+use calendly_keeper::ports::{Lock, Posted, Store as _};
 use calendly_keeper::services::system_fault::Kind as Fault;
 use chrono::TimeDelta;
 
@@ -176,6 +176,22 @@ fn a_restart_misses_nothing_and_says_nothing_twice() {
         let of_ben = |attempt: &Attempt| attempt.body["data"]["id"] == "ben";
         let ids: Vec<_> = world.receiver.attempts().into_iter().filter(of_ben).map(|a| a.id).collect();
         assert!(ids.len() > 3 && ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+    });
+}
+
+#[test]
+fn a_keeper_that_stands_by_sends_nothing_until_it_works() {
+    with_notices(7200, async |mut world| {
+        world.put(world.offer("carla", "carla", 10)).await;
+        world.calendly.revoke_user("carla");
+        world.store.set_lock(Lock::Theirs { holder: "another keeper".into() });
+        world.start();
+        world.pass(300).await;
+        assert_eq!(world.receiver.attempts().len(), 0);
+        world.store.set_lock(Lock::Ours { exchange_in: Duration::ZERO });
+        until_seen(&world, "carla").await;
+        world.pass(6).await;
+        assert_eq!(world.receiver.taken(), of(&[("carla", REAUTHORIZE)]));
     });
 }
 

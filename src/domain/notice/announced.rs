@@ -32,7 +32,7 @@ pub struct Announced {
     pub since: Option<DateTime<Utc>>,
     /// When notices were sent for the first time, in the last hour.
     pub recent: Vec<DateTime<Utc>>,
-    /// Changes that were not said, since too much had been.
+    /// Changes that the receiver may not know of: not said, since too much had been, or said and lost.
     pub withheld: u32,
 }
 
@@ -123,7 +123,7 @@ impl Announced {
             self.withheld += u32::from(self.recent.len() >= AN_HOUR);
         }
         if let Some(open) = self.open.take_if(|open| open.kind.wrong() != wrong) {
-            self.take_back(open, now);
+            self.take_back(open);
         }
         if let Some(open) = &mut self.open {
             open.next_at = open.next_at.min(now + LAST_RETRY); // a clock that was set back delays nothing for long
@@ -183,12 +183,10 @@ impl Announced {
         After::Again
     }
 
-    /// What it says is not so any more. Whoever may have heard it will hear of that, too.
-    fn take_back(&mut self, open: Open, now: DateTime<Utc>) {
-        if open.reached {
-            self.believe(open, now);
-        }
-        self.withheld = self.withheld.saturating_add(open.changes);
+    /// What it says is not so any more. Where it may have arrived, nobody knows what the receiver believes: it is told how
+    /// things stand, even if that is what it was told before.
+    fn take_back(&mut self, open: Open) {
+        self.withheld = self.withheld.saturating_add(open.changes).max(open.reached.into());
     }
 
     /// The receiver has heard it.
