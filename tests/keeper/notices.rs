@@ -133,7 +133,7 @@ fn with_410_nothing_more_is_sent_until_the_next_start() {
     with_notices(7200, async |mut world| {
         world.receiver.answers_with(410);
         refused(&mut world).await;
-        world.pass(7 * DAY).await;
+        world.pass(2 * DAY).await;
         assert_eq!(world.receiver.attempts().len(), 1);
         assert_eq!(heard::lines(&["ERROR notices the receiver wants no more notices"]).len(), 1);
         let mut world = world.stopped().await;
