@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use calendly_keeper::cli::{self, Cli, Done, failure};
 use calendly_keeper::telemetry;
 use clap::Parser as _;
+use rustix::process::{Resource, Rlimit, setrlimit};
 
 /// A keeper allocates on one thread and frees on another all the time, where the system's allocator is slow.
 #[global_allocator]
@@ -14,6 +15,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let cli = Cli::parse(); // wrong usage ends here, with 2
     telemetry::log_panics();
+    // Memory holds tokens and keys: a crash must not write it to a disk. Where that is not allowed it is so already.
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
     match checked().and_then(|()| cli::execute(cli)) {
         Ok(Done::Fine) => ExitCode::SUCCESS,
         Ok(Done::Failed) => ExitCode::from(failure::FAILED),

@@ -37,6 +37,7 @@ mod openapi;
 mod problems;
 #[path = "../binary/process.rs"]
 mod process;
+mod secrets;
 mod verbs;
 #[path = "../support/wait.rs"]
 mod wait;
