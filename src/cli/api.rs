@@ -93,28 +93,38 @@ impl Api {
     /// # Errors
     /// Why there is no answer, or none that is wanted; so for all requests.
     pub(super) fn get(&self, path: &str) -> Result<Answer, ApiFailure> {
-        self.ask(Method::GET, path)
+        self.ask(Method::GET, path, None)
     }
 
     /// `POST` without a body.
     pub(super) fn post(&self, path: &str) -> Result<Answer, ApiFailure> {
-        self.ask(Method::POST, path)
+        self.ask(Method::POST, path, None)
+    }
+
+    /// `POST` of JSON.
+    pub(super) fn post_json(&self, path: &str, body: &Value) -> Result<Answer, ApiFailure> {
+        self.ask(Method::POST, path, Some(body))
     }
 
     /// `DELETE`.
     pub(super) fn delete(&self, path: &str) -> Result<Answer, ApiFailure> {
-        self.ask(Method::DELETE, path)
+        self.ask(Method::DELETE, path, None)
     }
 
-    fn ask(&self, method: Method, path: &str) -> Result<Answer, ApiFailure> {
+    fn ask(&self, method: Method, path: &str, sent: Option<&Value>) -> Result<Answer, ApiFailure> {
         let silent = |why: String| ApiFailure::NotRunning { url: self.url.clone(), why };
         let request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.url))
-            .header("Authorization", format!("Bearer {}", self.secret.expose()))
-            .body(())
-            .map_err(|error| silent(error.to_string()))?;
-        let mut response = self.agent.run(request).map_err(|error| silent(error.to_string()))?;
+            .header("Authorization", format!("Bearer {}", self.secret.expose()));
+        let answered = match sent {
+            Some(sent) => {
+                let request = request.header("Content-Type", "application/json").body(sent.to_string());
+                request.map_err(Into::into).and_then(|request| self.agent.run(request))
+            }
+            None => request.body(()).map_err(Into::into).and_then(|request| self.agent.run(request)),
+        };
+        let mut response = answered.map_err(|error| silent(error.to_string()))?;
         let status = response.status().as_u16();
         let remote =
             response.headers().get("keeper-remote").and_then(|value| value.to_str().ok()).map(Into::into);

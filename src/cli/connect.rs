@@ -1,21 +1,15 @@
 //! `connect`: a link for one user, made by the running keeper; waits until its user has agreed, and confirms.
 
 use std::io::Write;
-use std::net::SocketAddr;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::anyhow;
 use serde_json::{Value, json};
-use ureq::Agent;
-use ureq::http::{Method, Request};
 
 use super::Done;
-use super::failure::Usage;
+use super::api::{self, Api};
 use super::global::Global;
-use crate::config::{Config, api_token_file};
 use crate::domain::ids::ConnectionId;
-use crate::domain::secrets::ApiSecret;
 
 const HELP: &str = "\
 Open the link in a browser, or give it to the one user whom it is for: whoever opens it
@@ -26,8 +20,6 @@ Examples:
   calendly-keeper connect user-42               print the link and wait
   calendly-keeper connect user-42 --open        open it on this machine";
 
-/// Longer than the keeper lets anybody wait.
-const PATIENCE: Duration = Duration::from_secs(90);
 /// What opens a link, by machine.
 const OPENERS: [&str; 2] = ["xdg-open", "open"];
 
@@ -52,9 +44,9 @@ pub struct Args {
 /// Where the keeper cannot be asked or refuses.
 pub fn execute(args: &Args, global: &Global, out: &mut impl Write) -> anyhow::Result<Done> {
     let config = global.start()?;
-    let keeper = Keeper::of(&config)?;
+    let keeper = Api::of(&config)?;
     let wanted = json!({ "id": args.id.as_str(), "change_user": args.change_user });
-    let link = keeper.ask(&Method::POST, "/v1/connect", Some(&wanted))?;
+    let link = keeper.post_json("/v1/connect", &wanted)?.body;
     let url = text(&link, "authorization_url")?;
     writeln!(out, "{url}")?;
     writeln!(
@@ -68,7 +60,7 @@ pub fn execute(args: &Args, global: &Global, out: &mut impl Write) -> anyhow::Re
     }
     let flow = text(&link, "flow")?;
     let ended = loop {
-        let stands = keeper.ask(&Method::GET, &format!("/v1/connect/{flow}?wait=30s"), None)?;
+        let stands = keeper.get(&format!("/v1/connect/{flow}?wait=30s"))?.body;
         if stands["outcome"] != "pending" {
             break stands;
         }
@@ -81,9 +73,9 @@ pub fn execute(args: &Args, global: &Global, out: &mut impl Write) -> anyhow::Re
     let connection = match ended["ticket"].as_str() {
         Some(ticket) => {
             let confirmation = json!({ "id": args.id.as_str(), "ticket": ticket });
-            keeper.ask(&Method::POST, "/v1/connect/confirm", Some(&confirmation))?
+            keeper.post_json("/v1/connect/confirm", &confirmation)?.body
         }
-        None => keeper.ask(&Method::GET, &format!("/v1/connections/{}", args.id), None)?,
+        None => keeper.get(&api::path(&args.id, ""))?.body,
     };
     let user = connection["calendly_user"].as_str().unwrap_or("a user not known yet");
     writeln!(out, "connected {} as {user}, status {}", args.id, text(&connection, "status")?)?;
@@ -93,60 +85,6 @@ pub fn execute(args: &Args, global: &Global, out: &mut impl Write) -> anyhow::Re
         writeln!(out, "not granted: {}", missing.join(" "))?;
     }
     Ok(Done::Fine)
-}
-
-/// The running keeper, as the configuration says where it is.
-struct Keeper {
-    address: SocketAddr,
-    secret: ApiSecret,
-    agent: Agent,
-}
-
-impl Keeper {
-    fn of(config: &Config) -> anyhow::Result<Self> {
-        let Some(address) = config.server.listen else {
-            return Err(Usage("the keeper has no HTTP API: set server.listen".into()).into());
-        };
-        let secret = api_token_file::for_commands(config)?.ok_or_else(|| {
-            Usage(
-                "there is no API token with the role admin: start the keeper, or give server.api_tokens one"
-                    .into(),
-            )
-        })?;
-        let agent = Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_global(Some(PATIENCE))
-            .max_redirects(0)
-            .proxy(None)
-            .build();
-        Ok(Self { address, secret, agent: agent.into() })
-    }
-
-    /// Asks it; a problem is an error.
-    fn ask(&self, method: &Method, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
-        let request = Request::builder()
-            .method(method)
-            .uri(format!("http://{}{path}", self.address))
-            .header("Authorization", format!("Bearer {}", self.secret.expose()));
-        let answered = match body {
-            Some(body) => {
-                let request = request.header("Content-Type", "application/json");
-                self.agent.run(request.body(body.to_string())?)
-            }
-            None => self.agent.run(request.body(())?),
-        };
-        let mut response = answered
-            .with_context(|| format!("the keeper does not answer at {}; does it run?", self.address))?;
-        let status = response.status();
-        let answer: Value = response
-            .body_mut()
-            .read_json()
-            .with_context(|| format!("the keeper answered {status} without JSON"))?;
-        if !status.is_success() {
-            bail!("{}: {}", text(&answer, "title")?, text(&answer, "detail")?);
-        }
-        Ok(answer)
-    }
 }
 
 fn text<'a>(answer: &'a Value, key: &str) -> anyhow::Result<&'a str> {
