@@ -1,6 +1,7 @@
 //! What must hold at every step, and at the end. What holds of each token request is judged where it comes in.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use calendly_keeper::domain::facts::{GrantFact, Refusal};
@@ -18,7 +19,7 @@ use futures_util::FutureExt as _;
 
 use super::calendly::{LIFETIME, ORGANIZATION, number, user_uri};
 use super::clock::wall;
-use super::keeper::{CALLBACK, EVENTS, Life, Outside, VERIFY_EVERY, id};
+use super::keeper::{CALLBACK, EVENTS, Life, Outside, VERIFY_EVERY, id, number_of};
 use super::ledger::{End, Ledger, Violation};
 use super::people::{People, Person};
 use super::plan::Time;
@@ -38,6 +39,8 @@ pub(crate) struct Watch<'a> {
     pub(crate) webhooks: bool,
 }
 
+static TEMPLATE: LazyLock<CallbackTemplate> = LazyLock::new(|| CallbackTemplate::parse(CALLBACK).unwrap());
+
 type Broken = Option<(&'static str, String)>;
 
 impl Watch<'_> {
@@ -48,11 +51,15 @@ impl Watch<'_> {
             return Some(violation("P6", now, None, format!("the keeper gave up: {why}")));
         }
         let started = life.keeper.shared.is_started();
+        if !started {
+            return None;
+        }
         let ledger = self.outside.calendly.ledger();
+        let mut cells = life.cells().into_iter().peekable();
         for (&of, person) in self.people {
-            let cell = life.cell(of);
+            while cells.next_if(|(number, _)| *number < of).is_some() {}
+            let cell = cells.next_if(|(number, _)| *number == of).map(|(_, cell)| cell);
             let broken = match (&cell, person.grant) {
-                _ if !started => None,
                 (Some(cell), Some(_)) => self.of_one(&ledger, of, person, cell, now),
                 (None, None) => None,
                 (Some(_), None) if self.calm(person.acted, now, SEEN) => {
@@ -77,15 +84,17 @@ impl Watch<'_> {
 
     fn of_one(&self, ledger: &Ledger, of: u32, person: &Person, cell: &Cell, now: Duration) -> Broken {
         let (number_of_grant, grant_id) = person.grant?;
-        if cell.read(|c| c.grant_id) != grant_id {
+        let (kept, fact) = cell.read(|c| (c.grant_id, c.facts.grant));
+        if kept != grant_id {
             let late = self.calm(person.acted, now, SEEN);
             return late.then(|| ("P2", "the grant given last is not the one that is kept".into()));
         }
         let grant = &ledger.grants[number_of_grant as usize];
         let status = cell.status();
         let gone = grant.gone();
+        let living = cell.living(wall(now));
         // Never, whatever the weather.
-        if let Some(living) = cell.living(wall(now)) {
+        if let Some(living) = &living {
             let served = number(living.token.expose());
             match ledger.accepts(served, now) {
                 Ok(user) if user == of => {}
@@ -94,7 +103,7 @@ impl Watch<'_> {
                 Err(false) => {} // revoked, and nobody can know before it is tried
             }
         }
-        if let GrantFact::Refused { reason, .. } = cell.facts().grant {
+        if let GrantFact::Refused { reason, .. } = fact {
             match (reason, grant.ended, grant.lost) {
                 (_, Some((End::Revoked, _)), _) | (Refusal::RotationLost, _, Some(_)) => {}
                 (_, Some((End::GivenBack, at)), _) => {
@@ -127,7 +136,7 @@ impl Watch<'_> {
             return None;
         }
         match gone {
-            None if cell.living(wall(now)).is_none() => {
+            None if living.is_none() => {
                 let since = cell.read(|c| c.expires_at);
                 Some(("P3", format!("no living token in good weather (the last one ended at {since:?})")))
             }
@@ -148,7 +157,7 @@ impl Watch<'_> {
         }
         let owner = Owner { organization: ORGANIZATION.into(), user: Some(user_uri(of).into()) };
         let wanted = Wanted {
-            callback: CallbackTemplate::parse(CALLBACK).unwrap().fill(&id(of), &owner),
+            callback: TEMPLATE.fill(&id(of), &owner),
             events: EVENTS.iter().map(|event| (*event).to_owned()).collect(),
             scope: Scope::User,
         };
@@ -185,7 +194,7 @@ impl Watch<'_> {
 fn pairs(journalled: Journalled) -> BTreeMap<u32, u32> {
     let pair = |(id, known): (ConnectionId, Known)| {
         let token = known.grant?.access_token?;
-        Some((id.as_str().trim_start_matches('c').parse().ok()?, number(token.expose())))
+        Some((number_of(&id), number(token.expose())))
     };
     journalled.into_known().filter_map(pair).collect()
 }

@@ -1,5 +1,6 @@
 //! One life of the keeper: the real domain, services and actors, on what outlives it.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,8 +58,21 @@ pub(crate) struct Life {
     pub(crate) keeper: Keeper,
 }
 
+thread_local! {
+    /// Made once: everybody is looked at each minute.
+    static IDS: RefCell<Vec<ConnectionId>> = const { RefCell::new(vec![]) };
+}
+
 pub(crate) fn id(number: u32) -> ConnectionId {
-    format!("c{number}").parse().unwrap()
+    IDS.with_borrow_mut(|ids| {
+        ids.extend((ids.len()..=number as usize).map(|n| format!("c{n}").parse::<ConnectionId>().unwrap()));
+        ids[number as usize].clone()
+    })
+}
+
+/// The number of a connection.
+pub(crate) fn number_of(id: &ConnectionId) -> u32 {
+    id.as_str().trim_start_matches('c').parse().unwrap()
 }
 
 impl Life {
@@ -120,6 +134,14 @@ impl Life {
 
     pub(crate) fn cell(&self, number: u32) -> Option<Arc<Cell>> {
         self.services.registry.get(&id(number))
+    }
+
+    /// All that there are, in order of their numbers.
+    pub(crate) fn cells(&self) -> Vec<(u32, Arc<Cell>)> {
+        let cells = self.services.registry.cells().into_iter();
+        let mut cells: Vec<_> = cells.map(|cell| (number_of(cell.id()), cell)).collect();
+        cells.sort_unstable_by_key(|(number, _)| *number);
+        cells
     }
 
     pub(crate) fn crash(&self, number: u32, how: Crash) {

@@ -15,7 +15,7 @@ use super::clock::SimClock;
 use super::draw::QUIET;
 use super::invariants::Watch;
 use super::journal::SimJournal;
-use super::keeper::{Life, Outside};
+use super::keeper::{Life, Outside, number_of};
 use super::ledger::Violation;
 use super::panics;
 use super::people::{People, act, connects_again};
@@ -186,8 +186,11 @@ impl Simulation {
     /// Notes who is parked, and does what the users want, where it can be done.
     async fn step(&mut self, life: &Life) {
         let now = self.outside.clock.now();
-        for (&of, person) in &mut self.people {
-            if life.cell(of).is_some_and(|cell| cell.status().status == Status::Quarantined) {
+        for cell in life.services.registry.cells() {
+            if cell.read(|c| c.facts.quarantined.is_some())
+                && cell.status().status == Status::Quarantined
+                && let Some(person) = self.people.get_mut(&number_of(cell.id()))
+            {
                 person.crashed = now;
             }
         }
