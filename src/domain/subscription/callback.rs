@@ -96,6 +96,9 @@ impl CallbackUrl {
     /// Compared parsed and normalised: the host's case, a default port and percent-encoding do not matter.
     #[must_use]
     pub fn version_of(&self, found: &str) -> Option<u32> {
+        if found == self.0 {
+            return Some(0); // nearly always, and parsing is dear
+        }
         let (wanted, _) = normalised(&self.0)?;
         let (found, version) = normalised(found)?;
         (wanted == found).then_some(version).flatten()
