@@ -26,6 +26,8 @@ pub struct ConnectionActor {
     exit: ExitCell,
     /// Timers of an earlier epoch are stale: they are never cancelled (actix would cancel the wrong one).
     epoch: u32,
+    /// When its timer fires, by the boot clock: what is due later needs none of its own yet.
+    armed: Option<Duration>,
     rotating: bool,
     asked_to_verify: Option<DateTime<Utc>>,
     fresh: bool,
@@ -35,7 +37,16 @@ impl ConnectionActor {
     /// For a cell that was just loaded.
     #[must_use]
     pub fn new(shared: Arc<Shared>, cell: Arc<Cell>, exit: ExitCell) -> Self {
-        Self { shared, cell, exit, epoch: 0, rotating: false, asked_to_verify: None, fresh: true }
+        Self {
+            shared,
+            cell,
+            exit,
+            epoch: 0,
+            armed: None,
+            rotating: false,
+            asked_to_verify: None,
+            fresh: true,
+        }
     }
 
     /// Level-triggered: what is due follows from the cell and the time, never from a remembered chain of events.
@@ -115,14 +126,20 @@ impl ConnectionActor {
     }
 
     fn wake(&mut self, at: Option<DateTime<Utc>>, now: DateTime<Utc>, ctx: &mut Context<Self>) {
-        self.epoch = self.epoch.wrapping_add(1);
         self.cell.set_wake_at(at);
         let Some(at) = at else { return };
-        let epoch = self.epoch;
         // A millisecond more: a timer that fires early would find nothing due.
         let delay = (at - now).to_std().unwrap_or_default() + Duration::from_millis(1);
+        let boot = self.shared.services.adapters.clock.boot();
+        if self.armed.is_some_and(|armed| boot < armed && armed <= boot + delay) {
+            return; // that look arms the next one; each timer more would be polled with every message
+        }
+        self.armed = Some(boot + delay);
+        self.epoch = self.epoch.wrapping_add(1);
+        let epoch = self.epoch;
         ctx.run_later(delay, move |actor, ctx| {
             if actor.epoch == epoch {
+                actor.armed = None;
                 actor.look(ctx);
             }
         });
