@@ -37,6 +37,9 @@ pub trait Clock: Send + Sync {
     fn boot(&self) -> Duration;
 }
 
+/// So much two clocks may differ about a quarter of an hour.
+const CLOCKS_AGREE: Duration = Duration::from_secs(2);
+
 /// A moment by both clocks, for ages that guard something.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment {
@@ -62,6 +65,22 @@ impl Moment {
     #[must_use]
     pub fn boot_age(&self, clock: &dyn Clock) -> Duration {
         clock.boot().saturating_sub(self.boot)
+    }
+
+    /// By the wall clock and by the boot clock, to be noted for a later process.
+    #[must_use]
+    pub fn as_millis(&self) -> (i64, u64) {
+        (self.wall.timestamp_millis(), u64::try_from(self.boot.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    /// What [`Moment::as_millis`] told, where both clocks agree how long ago that was: `None` after a reboot, and after
+    /// the wall clock was set.
+    #[must_use]
+    pub fn from_millis(wall: i64, boot: u64, clock: &dyn Clock) -> Option<Self> {
+        let then = Self { wall: DateTime::from_timestamp_millis(wall)?, boot: Duration::from_millis(boot) };
+        let by_wall = (clock.now() - then.wall).to_std().ok()?;
+        let by_boot = clock.boot().checked_sub(then.boot)?;
+        (by_wall.abs_diff(by_boot) <= CLOCKS_AGREE).then_some(then)
     }
 }
 

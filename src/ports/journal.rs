@@ -37,8 +37,9 @@ pub trait Journal: Send + Sync {
     /// # Errors
     /// Where it cannot be read.
     async fn known(&self) -> Result<Journalled, JournalError>;
-    /// What [`Journal::known`] said last is in the database.
-    async fn settle_known(&self);
+    /// What [`Journal::known`] said last is in the database. `wrote`: some of it only since just now, so that the ten
+    /// minutes begin anew; else they go on from where they were first settled, by whatever process.
+    async fn settle_known(&self, wrote: bool);
     /// How far the database had come, as [`Journal::note_reached`] noted it last.
     ///
     /// # Errors

@@ -82,8 +82,8 @@ impl Journal for JournalFile {
         Ok(known)
     }
 
-    async fn settle_known(&self) {
-        self.spool.settle_read().await;
+    async fn settle_known(&self, wrote: bool) {
+        self.spool.settle_read(wrote).await;
     }
 
     async fn reached(&self) -> Result<Option<i64>, JournalError> {

@@ -92,7 +92,7 @@ impl Journal for MemoryJournal {
         Ok(all)
     }
 
-    async fn settle_known(&self) {}
+    async fn settle_known(&self, _wrote: bool) {}
 
     async fn reached(&self) -> Result<Option<i64>, JournalError> {
         Ok(self.inner().reached)

@@ -11,6 +11,7 @@ mod memory;
 mod reached;
 mod record;
 mod segment;
+mod settled;
 mod task;
 
 use std::path::PathBuf;
@@ -80,9 +81,9 @@ impl Spool {
         let _ = self.jobs.send(Job::Settle(receipt)).await;
     }
 
-    /// What the latest read visited is durable elsewhere.
-    async fn settle_read(&self) {
-        let _ = self.jobs.send(Job::SettleRead).await;
+    /// What the latest read visited is durable elsewhere; `wrote`: some of it only since just now.
+    async fn settle_read(&self, wrote: bool) {
+        let _ = self.jobs.send(Job::SettleRead { wrote }).await;
     }
 
     /// Removes what was settled long enough ago.

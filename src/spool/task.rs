@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_blocking;
 
+use super::files::FileRead;
 use super::segment::{Before, Header, Segment};
 use super::{Home, Visit};
 use crate::ports::{Clock, JournalError, Moment, Receipt};
@@ -22,7 +23,7 @@ pub(super) enum Job {
     Append { record: Vec<u8>, answer: oneshot::Sender<Result<Receipt, JournalError>> },
     Read { visit: Visit, answer: oneshot::Sender<Result<(), JournalError>> },
     Settle(Receipt),
-    SettleRead,
+    SettleRead { wrote: bool },
     Tidy,
 }
 
@@ -57,6 +58,9 @@ struct Own {
 struct Other {
     name: String,
     read: u64,
+    /// When this length of it was first settled, as an earlier process or read noted. Not to be relied on until what was
+    /// read is settled once more: the database may have gone back, or refuse some of it.
+    noted: Option<Moment>,
     settled: Option<Moment>,
 }
 
@@ -95,7 +99,7 @@ impl Task {
                 }
                 Job::Read { visit, answer } => drop(answer.send(self.read(visit).await)),
                 Job::Settle(receipt) => self.settle(receipt),
-                Job::SettleRead => self.settle_read(),
+                Job::SettleRead { wrote } => self.settle_read(wrote).await,
                 Job::Tidy => self.tidy().await,
             }
             if next.is_none() {
@@ -183,11 +187,13 @@ impl Task {
                 .chain(self.current.iter().map(|current| &current.own))
                 .any(|own| own.name == name)
         };
-        self.others = read
-            .into_iter()
-            .filter(|file| !mine(&file.name))
-            .map(|file| Other { name: file.name, read: file.good, settled: None })
-            .collect();
+        let noted = self.home.settled(&*self.clock);
+        let other = |file: FileRead| {
+            let (name, read) = (file.name, file.good);
+            let noted = noted.get(&(name.clone(), read)).copied();
+            Other { name, read, noted, settled: None }
+        };
+        self.others = read.into_iter().filter(|file| !mine(&file.name)).map(other).collect();
         Ok(())
     }
 
@@ -200,10 +206,21 @@ impl Task {
         }
     }
 
-    fn settle_read(&mut self) {
+    async fn settle_read(&mut self, wrote: bool) {
         let now = Moment::of(&*self.clock);
         for other in &mut self.others {
-            other.settled.get_or_insert(now);
+            let first = if wrote { None } else { other.settled.or(other.noted) };
+            other.settled = Some(first.unwrap_or(now));
+        }
+        if wrote {
+            let current = self.current.as_mut().map(|current| &mut current.own);
+            self.closed.iter_mut().chain(current).for_each(|own| own.settled = now);
+        }
+        let of = |other: &Other| Some(((other.name.clone(), other.read), other.settled?));
+        let (home, settled) = (self.home.clone(), self.others.iter().filter_map(of).collect());
+        // Where the disk is full the time begins anew at the next start, which does no harm.
+        if let Ok(Err(error)) = spawn_blocking(move || home.note_settled(&settled)).await {
+            log::debug!(target: "journal", error:% = error; "what is settled could not be noted");
         }
     }
 
@@ -212,8 +229,9 @@ impl Task {
         let clock = self.clock.clone();
         let old = move |settled: Moment| settled.boot_age(&*clock) >= KEEP;
         let own = self.closed.extract_if(.., |own| own.unsettled == 0 && old(own.settled));
-        let mut gone: Vec<_> =
-            own.map(|own| Other { name: own.name, read: own.length, settled: Some(own.settled) }).collect();
+        let mut gone: Vec<_> = own
+            .map(|own| Other { name: own.name, read: own.length, noted: None, settled: Some(own.settled) })
+            .collect();
         gone.extend(self.others.extract_if(.., |other| other.settled.is_some_and(&old)));
         if gone.is_empty() {
             return;

@@ -86,8 +86,8 @@ impl Journal for SimJournal {
         Ok(self.holds())
     }
 
-    /// Of the keepers before; what is this one's own is settled by receipt.
-    async fn settle_known(&self) {
+    /// Of the keepers before; what is this one's own is settled by receipt. What was written forward is kept no longer.
+    async fn settle_known(&self, _wrote: bool) {
         let now = self.clock.now();
         let mut inner = self.inner();
         let own = inner.own;

@@ -46,7 +46,7 @@ pub async fn replay(services: &Arc<Services>) -> Result<Replayed, StoreError> {
         }
     }
     if done.refused == 0 {
-        services.journal.port().settle_known().await;
+        services.journal.port().settle_known(done.written + done.lost > 0).await;
         // What is in flight here may bring more into it.
         if services.registry.in_flight.is_empty() {
             services.adapters.store.note_replayed().await?;

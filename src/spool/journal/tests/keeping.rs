@@ -127,3 +127,74 @@ fn a_process_removes_nothing_that_another_writes() {
     drop(held);
     two.tidy_until_left(&machine, 0);
 }
+
+/// Of a process that finds what an earlier one left, and is killed soon.
+fn life(machine: &Machine, wrote: bool, seconds: u64) {
+    let process = machine.start();
+    process.generations();
+    process.settle_known_after(wrote);
+    process.tidy();
+    machine.clock.pass(Duration::from_secs(seconds));
+}
+
+#[test]
+fn what_was_settled_goes_though_every_process_is_killed_before_ten_minutes_are_over() {
+    let machine = Machine::new();
+    machine.start().keep(pair("anna", 2));
+    life(&machine, false, 300);
+    life(&machine, false, 300);
+    let process = machine.start();
+    process.generations();
+    process.tidy();
+    assert_eq!(machine.names().len(), 1, "noted is not settled: the database may refuse it now");
+    process.settle_known();
+    process.tidy_until_left(&machine, 0);
+}
+
+#[test]
+fn what_the_database_lacked_is_kept_for_ten_minutes_more() {
+    let machine = Machine::new();
+    machine.start().keep(pair("anna", 2));
+    life(&machine, false, 300);
+    life(&machine, false, 300);
+    life(&machine, true, 300);
+    life(&machine, false, 300);
+    assert_eq!(machine.names().len(), 1);
+    let process = machine.start();
+    process.generations();
+    process.settle_known();
+    process.tidy_until_left(&machine, 0);
+}
+
+#[test]
+fn what_was_added_after_it_was_noted_is_not_settled_with_it() {
+    let machine = Machine::new();
+    let writer = machine.start();
+    writer.keep(pair("anna", 2));
+    life(&machine, false, 30);
+    writer.keep(pair("anna", 3));
+    drop(writer);
+    for seconds in [300, 280, 20] {
+        life(&machine, false, seconds);
+    }
+    assert_eq!(machine.names().len(), 1, "ten minutes after the first note, it was there still");
+    let process = machine.start();
+    process.generations();
+    process.settle_known();
+    process.tidy_until_left(&machine, 0);
+}
+
+#[test]
+fn a_note_that_the_clocks_do_not_bear_out_begins_anew() {
+    let machine = Machine::new();
+    machine.start().keep(pair("anna", 2));
+    life(&machine, false, 300);
+    machine.clock.set_back(TimeDelta::hours(1));
+    life(&machine, false, 300);
+    life(&machine, false, 300);
+    assert_eq!(machine.names().len(), 1);
+    let process = machine.start();
+    process.generations();
+    process.settle_known();
+    process.tidy_until_left(&machine, 0);
+}

@@ -94,8 +94,9 @@ impl Machine {
         entries.map(read).collect()
     }
 
+    /// The files with records, in their order.
     pub(super) fn names(&self) -> Vec<String> {
-        self.bytes().into_keys().collect()
+        self.bytes().into_keys().filter(|name| name != "settled").collect()
     }
 
     /// The path of the `nth` file.
@@ -124,7 +125,12 @@ impl Process {
     }
 
     pub(super) fn settle_known(&self) {
-        self.runtime.block_on(self.journal.settle_known());
+        self.settle_known_after(false);
+    }
+
+    /// `wrote`: the database lacked some of it.
+    pub(super) fn settle_known_after(&self, wrote: bool) {
+        self.runtime.block_on(self.journal.settle_known(wrote));
         self.until_idle();
     }
 
