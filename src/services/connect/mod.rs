@@ -1,6 +1,6 @@
 //! Connecting a user by a link: from the link to a grant in the database, or to nothing left behind.
 //!
-//! Flows live in memory only. The first call of the callback starts a tracked task ([`pending`]), which owns the pair from
+//! Flows live in memory only. The first call of the callback starts a tracked task (`pending`), which owns the pair from
 //! the moment the answer has arrived: it hands it to the database, or gives it back to Calendly.
 
 mod exchange;

@@ -26,7 +26,7 @@ impl MemoryStore {
         self.inner().commits_to_fail = count;
     }
 
-    /// The next `count` commits are kept, but their callers get [`StoreError::Unavailable`].
+    /// The next `count` commits are kept, but their callers get [`crate::ports::StoreError::Unavailable`].
     pub fn lose_commit_answers(&self, count: usize) {
         self.inner().answers_to_lose = count;
     }
@@ -46,7 +46,7 @@ impl MemoryStore {
         self.inner().refused.remove(id);
     }
 
-    /// What [`Store::keep_lock`] answers from now on; without it, ours.
+    /// What [`crate::ports::Store::keep_lock`] answers from now on; without it, ours.
     pub fn set_lock(&self, lock: Lock) {
         self.inner().state.lock = Some(lock);
     }
