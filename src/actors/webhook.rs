@@ -22,6 +22,8 @@ use crate::services::verification::{GroupKey, Verified, key, verify};
 const AT_ONCE: usize = 16;
 /// Where Calendly refuses subscriptions, it is asked again after this.
 const UNAVAILABLE_AGAIN: Duration = Duration::from_secs(24 * 3600);
+/// As a power of two: half a minute becomes four.
+const LONGEST_PATIENCE: u32 = 3;
 /// A repair is looked at once more after this.
 const AFTER_REPAIR: Duration = Duration::from_secs(60);
 
@@ -34,6 +36,8 @@ pub struct WebhookActor {
     running: HashMap<GroupKey, ()>,
     /// With organization scope, everybody who shares a subscription, so that one look serves all.
     shares: HashMap<GroupKey, HashMap<ConnectionId, Arc<Cell>>>,
+    /// Verifications in a row, of whomever, of which nothing came.
+    in_vain: u32,
 }
 
 impl WebhookActor {
@@ -47,6 +51,7 @@ impl WebhookActor {
             queue: VecDeque::new(),
             running: HashMap::new(),
             shares: HashMap::new(),
+            in_vain: 0,
         }
     }
 
@@ -71,6 +76,7 @@ impl WebhookActor {
                     }
                     Verified::Later(Duration::from_secs(60))
                 });
+                actor.count(&verified);
                 actor.verified(&verified, members.iter().zip(asked));
                 if actor.asked.contains_key(&group) {
                     actor.queue.push_back(group);
@@ -92,6 +98,20 @@ impl WebhookActor {
         all.values().cloned().collect()
     }
 
+    fn count(&mut self, verified: &Verified) {
+        match verified {
+            Verified::Later(_) => self.in_vain = self.in_vain.saturating_add(1),
+            Verified::Done { .. } | Verified::Rejected => self.in_vain = 0,
+            Verified::NoToken => {}
+        }
+    }
+
+    /// How many times longer than usual everybody waits: while nothing comes of anybody's, Calendly or the database is
+    /// away, and a thousand connections would ask it thirty times a second.
+    fn patience(&self) -> f64 {
+        f64::from(1_u32 << (self.in_vain / AT_ONCE as u32).min(LONGEST_PATIENCE))
+    }
+
     /// Says when to look again, and tells those who wait.
     fn verified<'c>(
         &self,
@@ -111,7 +131,9 @@ impl WebhookActor {
                 Verified::Done { repaired: false } => {
                     every.mul_f64(1.0 - services.adapters.jitter.draw() / 10.0)
                 }
-                Verified::Later(after) => after.mul_f64(1.0 + services.adapters.jitter.draw() / 4.0),
+                Verified::Later(after) => {
+                    after.mul_f64(self.patience() * (1.0 + services.adapters.jitter.draw() / 4.0))
+                }
                 Verified::Rejected | Verified::NoToken => Duration::from_secs(5),
             };
             // What was found out with an older grant says nothing about a new one, and whoever has asked since wants it

@@ -154,3 +154,25 @@ fn whose_connection_it_is_is_asked_where_the_grant_does_not_say() {
         assert_eq!(world.calendly.book().api_calls, ["me", "list", "create"]);
     });
 }
+
+#[test]
+fn while_nobody_can_be_verified_all_wait_longer_and_not_long_after_that() {
+    virtual_time(7200, async |mut world| {
+        world.connect_many(100, |_| 7000).await;
+        world.start();
+        world.pass(60).await;
+        {
+            let mut book = world.calendly.book();
+            assert_eq!(book.subscriptions.len(), 100);
+            book.subscriptions.clear();
+            book.api_calls.clear();
+            book.api_is_away = true;
+        }
+        world.pass(3600).await;
+        let calls = world.calendly.book().api_calls.len();
+        assert!((100..1500).contains(&calls), "{calls}"); // each half a minute they would be 8000
+        world.calendly.book().api_is_away = false;
+        world.pass(330).await;
+        assert_eq!(world.calendly.book().subscriptions.len(), 100);
+    });
+}

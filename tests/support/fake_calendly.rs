@@ -79,6 +79,8 @@ pub(crate) struct Book {
     pub(crate) refuse_subscriptions: bool,
     pub(crate) hidden_urls: BTreeSet<String>,
     pub(crate) reject_access_tokens: bool,
+    /// Calls fail, while the token endpoint answers.
+    pub(crate) api_is_away: bool,
     /// Answers of the token endpoint do not say whose the tokens are.
     pub(crate) says_no_owner: bool,
 }
@@ -171,6 +173,7 @@ impl FakeCalendly {
         book.api_calls.push(call);
         let known = book.access.get(caller.token.expose()).cloned();
         match known {
+            _ if book.api_is_away => Err(failed(ApiErrorClass::Unavailable, call)),
             _ if book.reject_access_tokens => Err(failed(ApiErrorClass::Unauthenticated, call)),
             Some((user, expires)) if expires > now => Ok(user_uri(&user)),
             _ => {
