@@ -22,8 +22,8 @@ use crate::services::verification::{GroupKey, Verified, key, verify};
 const AT_ONCE: usize = 16;
 /// Where Calendly refuses subscriptions, it is asked again after this.
 const UNAVAILABLE_AGAIN: Duration = Duration::from_secs(24 * 3600);
-/// As a power of two: half a minute becomes four.
-const LONGEST_PATIENCE: u32 = 3;
+/// As a power of two: half a minute becomes two, so that all is well again three minutes after the cause has gone.
+const LONGEST_PATIENCE: u32 = 2;
 /// A repair is looked at once more after this.
 const AFTER_REPAIR: Duration = Duration::from_secs(60);
 
