@@ -102,8 +102,10 @@ impl Installation {
     }
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_calendly-keeper"));
-        command.args(arguments).current_dir(self.folder()).env_clear().envs(&self.environment);
+        // Whoever runs the tests may ignore SIGHUP, and that would be inherited.
+        let mut command = Command::new("/usr/bin/env");
+        command.args(["--default-signal=HUP", env!("CARGO_BIN_EXE_calendly-keeper")]).args(arguments);
+        command.current_dir(self.folder()).env_clear().envs(&self.environment);
         command
     }
 

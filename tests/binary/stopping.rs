@@ -135,7 +135,10 @@ fn a_hangup_that_is_ignored_since_the_start_is_ignored() {
     place.import(&[place.user("anna", 3600)]);
     let run = place.command(&["run"]);
     let mut nohup = std::process::Command::new("/bin/sh");
-    nohup.args(["-c", "trap '' HUP; exec \"$0\" run"]).arg(run.get_program()).current_dir(place.folder());
+    nohup
+        .args(["-c", "trap '' HUP; exec \"$0\" run"])
+        .arg(env!("CARGO_BIN_EXE_calendly-keeper"))
+        .current_dir(place.folder());
     nohup.env_clear().envs(run.get_envs().filter_map(|(name, value)| Some((name, value?))));
     let mut keeper = Keeper::start(&mut nohup);
     keeper.wait_for(&["supervisor", "started"]);
