@@ -103,7 +103,8 @@ pub async fn later_token(
             match cell.living(now).filter(|living| living.generation > after) {
                 Some(living) => return Ok(living),
                 None => match no_token(cell, now) {
-                    NoToken::Later { .. } => {}
+                    // A pause may end, and says nothing about the token that lives.
+                    NoToken::Later { .. } | NoToken::Paused => {}
                     never => return Err(never),
                 },
             }

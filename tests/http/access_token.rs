@@ -136,6 +136,7 @@ fn who_revoked_has_to_connect_again_and_what_is_paused_ends() {
     assert!(answer.body["detail"].as_str().unwrap().contains("POST /v1/connect"));
     served.api.post("/v1/connections/ben/pause").is(200);
     let living = served.api.get("/v1/connections/ben/access-token").is(200).body["generation"].clone();
+    served.api.get(&format!("/v1/connections/ben/access-token?wait=100ms&after={living}")).is(204);
     served.api.get(&format!("/v1/connections/ben/access-token?rejected={living}")).fails_with(409, "paused");
     served.api.get("/v1/connections/nobody/access-token").fails_with(404, "unknown-connection");
 }
