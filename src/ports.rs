@@ -2,8 +2,10 @@
 
 mod api_error;
 mod clock;
+mod inbox;
 mod journal;
 mod keys;
+mod meetings;
 mod outgoing;
 mod store_error;
 
@@ -26,8 +28,10 @@ use crate::domain::timeline::{Entry, Place, Told};
 
 pub use self::api_error::{ApiError, ApiErrorClass};
 pub use self::clock::{Clock, Moment};
+pub use self::inbox::{Backlog, Inbox, Selection};
 pub use self::journal::{Journal, JournalError, Receipt, Sealer};
 pub use self::keys::{Handed, HandedPage, Resealed};
+pub use self::meetings::{ListPage, Meetings, MeetingsQuery};
 pub use self::outgoing::{Message, Outgoing, Posted};
 pub use self::store_error::StoreError;
 
@@ -206,7 +210,7 @@ impl Forwarded {
 
 /// The keeper's memory that outlives it. Every operation runs to its end even when its caller goes away.
 #[async_trait]
-pub trait Store: Send + Sync {
+pub trait Store: Inbox + Send + Sync {
     /// Which database this is: the same over restarts, and in a copy or a restored backup.
     fn id(&self) -> &str;
     /// `sqlite`, `postgres` or `memory`.

@@ -6,6 +6,7 @@ pub mod api_token;
 pub mod backoff;
 pub mod connect;
 pub mod decision;
+pub mod event;
 pub mod facts;
 pub mod grant;
 pub mod grant_line;

@@ -47,6 +47,53 @@ diesel::table! {
 }
 
 diesel::table! {
+    consumers (name) {
+        name -> Text,
+        acknowledged -> BigInt,
+        seen_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    event_attempts (id) {
+        id -> BigInt,
+        ordinal -> BigInt,
+        at -> BigInt,
+        status -> Nullable<BigInt>,
+        error -> Nullable<Text>,
+        took -> BigInt,
+    }
+}
+
+diesel::table! {
+    event_places (id) {
+        id -> BigInt,
+        last -> BigInt,
+    }
+}
+
+diesel::table! {
+    events (ordinal) {
+        ordinal -> BigInt,
+        id -> Text,
+        connection_id -> Text,
+        event -> Text,
+        line -> Text,
+        occurred_at -> Nullable<BigInt>,
+        received_at -> BigInt,
+        queued_at -> BigInt,
+        backfilled -> BigInt,
+        signature -> Nullable<Text>,
+        content_type -> Nullable<Text>,
+        body -> Nullable<Binary>,
+        state -> Text,
+        next_at -> Nullable<BigInt>,
+        attempts -> BigInt,
+        settled_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
     fingerprints (fingerprint) {
         fingerprint -> Binary,
         connection_id -> Text,

@@ -51,7 +51,7 @@ impl SqlStore {
         Self { database, writer, handle }
     }
 
-    async fn run<T, F>(&self, operation: impl FnOnce(Arc<Database>, Writer) -> F) -> Result<T, StoreError>
+    pub(super) async fn run<T, F>(&self, operation: impl FnOnce(Arc<Database>, Writer) -> F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, StoreError>> + Send + 'static,
@@ -335,6 +335,6 @@ async fn get(database: &Database, id: &ConnectionId) -> Result<Option<Connection
     Ok(row.map(|row| database.vault.connection(row)).transpose()?)
 }
 
-fn bounded(limit: usize) -> i64 {
+pub(super) fn bounded(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }

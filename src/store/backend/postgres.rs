@@ -2,6 +2,7 @@
 
 pub(crate) mod statements;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use diesel::prelude::{ExpressionMethods as _, QueryDsl as _, QueryResult};
@@ -9,10 +10,13 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use futures_util::future::try_join_all;
 
 use self::statements::{claim, commit};
-use super::granted;
+use super::{Keep, granted};
 use crate::store::batch::{Done, Op};
+use crate::store::event_row::{AttemptRow, NewEventRow};
 use crate::store::row::{CommitRow, EntryRow, FingerprintRow, GrantRow};
-use crate::store::schema::{connections::dsl as c, fingerprints::dsl as f, timeline};
+use crate::store::schema::{
+    connections::dsl as c, event_attempts, event_places::dsl as p, events, fingerprints::dsl as f, timeline,
+};
 use crate::store::session::MayClaim;
 
 pub(crate) type Conn = AsyncPgConnection;
@@ -81,6 +85,34 @@ pub(crate) async fn commit_rows(db: &mut Conn, rows: Vec<CommitRow>) -> QueryRes
 pub(crate) async fn write_entries(db: &mut Conn, entries: Vec<EntryRow>) -> QueryResult<()> {
     for entries in entries.chunks(ROWS_AT_ONCE) {
         diesel::insert_into(timeline::table).values(entries).execute(db).await?;
+    }
+    Ok(())
+}
+
+/// Events, each with the next place; whether each is new.
+pub(crate) async fn write_events(db: &mut Conn, rows: Vec<NewEventRow>) -> QueryResult<Vec<bool>> {
+    write_transaction!(db, async |db| {
+        let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+        let up = diesel::update(p::event_places).set(p::last.eq(p::last + count));
+        let last: i64 = Keep(up.returning(p::last)).get_result(db).await?;
+        let first = last - count + 1;
+        let mut rows = rows;
+        for (row, ordinal) in rows.iter_mut().zip(first..) {
+            row.ordinal = ordinal;
+        }
+        let mut written = HashSet::new();
+        for some in rows.chunks(ROWS_AT_ONCE) {
+            let insert = diesel::insert_into(events::table).values(some).on_conflict(events::id);
+            written.extend(insert.do_nothing().returning(events::ordinal).load::<i64>(db).await?);
+        }
+        QueryResult::Ok(rows.iter().map(|row| written.contains(&row.ordinal)).collect())
+    })
+}
+
+/// Attempts to relay events.
+pub(crate) async fn write_attempts(db: &mut Conn, rows: Vec<AttemptRow>) -> QueryResult<()> {
+    for rows in rows.chunks(ROWS_AT_ONCE) {
+        diesel::insert_into(event_attempts::table).values(rows).execute(db).await?;
     }
     Ok(())
 }

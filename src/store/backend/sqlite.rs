@@ -10,8 +10,11 @@ use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 use self::statements::{claim, commit, record};
 use super::{Keep, granted};
 use crate::store::batch::{Done, Op};
+use crate::store::event_row::{AttemptRow, NewEventRow};
 use crate::store::row::{CommitRow, EntryRow, FingerprintRow, GrantRow};
-use crate::store::schema::{connections::dsl as c, fingerprints::dsl as f};
+use crate::store::schema::{
+    connections::dsl as c, event_attempts, event_places::dsl as p, events, fingerprints::dsl as f,
+};
 
 pub(crate) type Conn = SyncConnectionWrapper<SqliteConnection>;
 pub(crate) type Database = diesel::sqlite::Sqlite;
@@ -69,6 +72,33 @@ pub(crate) async fn commit_rows(db: &mut Conn, rows: Vec<CommitRow>) -> QueryRes
 /// Timeline entries.
 pub(crate) async fn write_entries(db: &mut Conn, entries: Vec<EntryRow>) -> QueryResult<()> {
     db.spawn_blocking(move |db| entries.iter().try_for_each(|entry| record(db, entry).map(drop))).await
+}
+
+/// Events, each with the next place; whether each is new.
+pub(crate) async fn write_events(db: &mut Conn, rows: Vec<NewEventRow>) -> QueryResult<Vec<bool>> {
+    db.spawn_blocking(move |db| {
+        db.immediate_transaction(|db| {
+            let mut last: i64 = p::event_places.select(p::last).first(db)?;
+            let mut are_new = Vec::with_capacity(rows.len());
+            for mut row in rows {
+                row.ordinal = last + 1;
+                let is_new = diesel::insert_or_ignore_into(events::table).values(row).execute(db)? > 0;
+                last += i64::from(is_new);
+                are_new.push(is_new);
+            }
+            diesel::update(p::event_places).set(p::last.eq(last)).execute(db)?;
+            Ok(are_new)
+        })
+    })
+    .await
+}
+
+/// Attempts to relay events.
+pub(crate) async fn write_attempts(db: &mut Conn, rows: Vec<AttemptRow>) -> QueryResult<()> {
+    let write = |row: AttemptRow, db: &mut SqliteConnection| {
+        diesel::insert_into(event_attempts::table).values(row).execute(db).map(drop)
+    };
+    db.spawn_blocking(move |db| rows.into_iter().try_for_each(|row| write(row, db))).await
 }
 
 /// All of a batch or nothing: one transaction, one write to the disk. Without the keeper lock nothing is claimed.

@@ -3,6 +3,7 @@
 //! Clones share what they hold, as two keepers share a database.
 
 mod forward;
+mod inbox;
 mod state;
 mod switches;
 mod timeline;

@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest as _, Sha256};
 
 use super::super::time::stored;
+use super::inbox::Events;
 use crate::domain::facts::{Facts, GrantFact};
 use crate::domain::grant::{Connection, Existing, NewGrant, OpenClaim, Put, Seen, decide_put};
 use crate::domain::ids::{ConnectionId, Generation};
@@ -39,6 +40,7 @@ pub(super) struct State {
     pub(super) gaps: Vec<Gap>,
     pub(super) timeline: Vec<Entry>,
     pub(super) announced: BTreeMap<Subject, Announced>,
+    pub(super) events: Events,
     pub(super) lock: Option<Lock>,
 }
 

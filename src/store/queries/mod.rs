@@ -4,6 +4,7 @@
 pub(crate) mod connections;
 pub(crate) mod forward;
 pub(crate) mod grants;
+pub(crate) mod inbox;
 pub(crate) mod keys;
 pub(crate) mod meta;
 pub(crate) mod notices;
@@ -11,4 +12,4 @@ pub(crate) mod rotation;
 pub(crate) mod subscriptions;
 pub(crate) mod timeline;
 
-use super::{Conn, Database, commit_rows, write_entries, write_grants};
+use super::{Conn, Database, commit_rows, write_attempts, write_entries, write_events, write_grants};

@@ -1,0 +1,4 @@
+DROP TABLE consumers;
+DROP TABLE event_attempts;
+DROP TABLE event_places;
+DROP TABLE events;
