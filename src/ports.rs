@@ -7,6 +7,7 @@ mod journal;
 mod keys;
 mod meetings;
 mod outgoing;
+mod spill;
 mod store_error;
 
 use std::collections::BTreeSet;
@@ -33,6 +34,7 @@ pub use self::journal::{Journal, JournalError, Receipt, Sealer};
 pub use self::keys::{Handed, HandedPage, Resealed};
 pub use self::meetings::{ListPage, Meetings, MeetingsQuery};
 pub use self::outgoing::{Message, Outgoing, Posted};
+pub use self::spill::{Spill, SpillError};
 pub use self::store_error::StoreError;
 
 /// Chance, passed in so that a test can repeat it.

@@ -29,7 +29,7 @@ use crate::ports::Clock;
 use crate::runtime::sleep;
 use crate::services::connect::ConnectSettings;
 use crate::services::journal::Use;
-use crate::services::{self, Services, WebhookSettings, grants};
+use crate::services::{self, EventSettings, Services, WebhookSettings, grants};
 use crate::simulator::{self, SeedGrant, Simulator};
 use crate::store::{self, KeyRing, Options};
 use crate::telemetry::log::Format;
@@ -103,10 +103,10 @@ pub fn execute(args: &Args, out: &mut impl Write) -> anyhow::Result<()> {
         clock: clock.clone(),
         require_lock: true,
     }))?;
-    let journal = open::journal(home.path(), &*store, keys, clock.clone(), io.handle());
-    let journal = io.block_on(journal)?;
+    let beside = open::beside(home.path(), &*store, keys, clock.clone(), io.handle());
+    let beside = io.block_on(beside)?;
     let client = client(&simulator)?;
-    let services = start::services(&client, settings(&client)?, store, journal, clock, io.handle())?;
+    let services = start::services(&client, settings(&client)?, store, beside, clock, io.handle())?;
     io.block_on(hand_over(&services, &cast))?;
     let chaos = args.chaos.then(|| Chaos::begin(&simulator, seed)).transpose()?;
     let judged = Cell::new(false);
@@ -215,6 +215,7 @@ fn settings(client: &calendly::Settings) -> anyhow::Result<services::Settings> {
         client_id: simulator::Options::CLIENT_ID.into(),
         max_concurrent: 64,
         timeline_keep: Duration::from_secs(3600),
+        events: EventSettings::default(),
         notify: None,
         scopes: vec![],
         journal: Use::Instead,

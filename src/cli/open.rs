@@ -13,9 +13,9 @@ use crate::clock::SystemClock;
 use crate::config::key::EncryptionKey;
 use crate::config::key_file::{self, Keys, Watch};
 use crate::config::{Config, DatabaseUrl};
-use crate::ports::{Clock, Journal, JournalError, Lock, Store, StoreError};
+use crate::ports::{Clock, Journal, JournalError, Lock, Spill, Store, StoreError};
 use crate::services::journal::Use;
-use crate::spool::{self, JournalFile};
+use crate::spool::{self, JournalFile, SpillFile};
 use crate::store::{self, KeyRing, KeySource, MemoryStore, OpenError, Options};
 
 /// An open store and the runtime that its operations run on.
@@ -209,6 +209,32 @@ impl KeySource for KeysInFile {
     fn changed(&self, needed: bool) -> Option<Vec<String>> {
         self.watch.changed(needed, self.clock.boot()).map(|keys| lines(&keys))
     }
+}
+
+/// What is durable beside the database.
+#[derive(Clone)]
+pub struct Beside {
+    /// For rotations.
+    pub journal: Arc<dyn Journal>,
+    /// For deliveries.
+    pub spill: Arc<dyn Spill>,
+}
+
+/// Opens both in the data directory. They belong to one database.
+///
+/// # Errors
+/// As [`journal`], for either.
+pub async fn beside(
+    data_dir: &Path,
+    store: &dyn Store,
+    keys: KeyRing,
+    clock: Arc<dyn Clock>,
+    handle: &tokio::runtime::Handle,
+) -> anyhow::Result<Beside> {
+    let spill = SpillFile::open(data_dir.join("spill"), store.id().into(), clock.clone(), handle).await;
+    let spill = spill.context("the inbox's spill cannot be used")?;
+    let journal = journal(data_dir, store, keys, clock, handle).await?;
+    Ok(Beside { journal, spill: Arc::new(spill) })
 }
 
 /// The rotation journal in the data directory. It belongs to one database and is sealed with that one's keys.

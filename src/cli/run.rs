@@ -83,10 +83,10 @@ pub fn execute(_args: &Args, global: &Global) -> anyhow::Result<()> {
     if services.webhook.is_none() {
         info!(target: "supervisor", hint = "set webhook.callback_url"; "no callback URL, tokens are kept and no webhooks");
     }
-    let journal = open::journal(&config.data_dir, &*store, keys, clock.clone(), io.handle());
-    let journal = io.block_on(journal).context("cannot start")?;
+    let beside = open::beside(&config.data_dir, &*store, keys, clock.clone(), io.handle());
+    let beside = io.block_on(beside).context("cannot start")?;
     let server = settings::server(&config)?.map(server::bind).transpose()?;
-    let services = start::services(&client, services, store, journal, clock, io.handle())?;
+    let services = start::services(&client, services, store, beside, clock, io.handle())?;
     let for_ever = async |_: &Keeper| std::future::pending().await;
     process::keep(io, signals, services, settings::actors(&config), server, for_ever)
 }

@@ -2,11 +2,18 @@
 
 use std::time::Duration;
 
+use log::warn;
+
 use super::open;
 use crate::config::api_token_file::{self, ApiTokenFileError};
 use crate::config::{Config, ConfigError};
+use crate::domain::relay::Policy;
 use crate::domain::standard_webhooks::Signer;
+use crate::domain::subscription::Scope;
+use crate::domain::subscription::callback::CallbackTemplate;
 use crate::services::connect::ConnectSettings;
+use crate::services::inbox::InboxSettings;
+use crate::services::relay::RelaySettings;
 use crate::{actors, calendly, server, services};
 
 /// How often a keeper looks for rows that a command has changed.
@@ -37,7 +44,8 @@ pub fn services(config: &Config) -> anyhow::Result<services::Settings> {
             let signer = Signer::new(&notify.secret)?;
             Some(services::notices::NotifySettings { url: notify.url.clone(), signer })
         }),
-        webhook: webhook.callback.clone().map(|callback| services::WebhookSettings {
+        events: events(config),
+        webhook: callback(config)?.map(|callback| services::WebhookSettings {
             callback,
             scope: webhook.scope,
             events: webhook.events.clone(),
@@ -45,6 +53,53 @@ pub fn services(config: &Config) -> anyhow::Result<services::Settings> {
             retire_urls: webhook.retire_urls.clone(),
         }),
     })
+}
+
+/// How events are taken, kept and passed on.
+fn events(config: &Config) -> services::EventSettings {
+    let keys = &config.webhook.signing_keys;
+    let takes = config.server.listen.is_some() && !keys.is_empty();
+    let relay = config.relay.to.as_ref().and_then(|to| {
+        let signer = Signer::new(&to.secret)?;
+        let policy = Policy { give_up_after: config.relay.give_up_after };
+        Some(RelaySettings { url: to.url.clone(), signer, timeout: config.relay.timeout, policy })
+    });
+    services::EventSettings {
+        inbox: takes.then(|| InboxSettings {
+            signing_keys: keys.clone().into(),
+            max_body: config.inbox.max_body,
+            scope: config.webhook.scope,
+            unrecognized: config.relay.unrecognized,
+        }),
+        keep: config.inbox.keep,
+        relay,
+    }
+}
+
+/// Where subscriptions deliver: as configured, else to the keeper's own endpoint, where it is reached from outside and
+/// can tell Calendly's deliveries from others.
+///
+/// # Errors
+/// Where the public URL makes none.
+pub fn callback(config: &Config) -> anyhow::Result<Option<CallbackTemplate>> {
+    let webhook = &config.webhook;
+    if webhook.callback.is_some() {
+        return Ok(webhook.callback.clone());
+    }
+    let Some(public) = config.server.public_url.as_ref().filter(|_| config.server.listen.is_some()) else {
+        return Ok(None);
+    };
+    if webhook.signing_keys.is_empty() {
+        warn!(target: "supervisor", hint = "set webhook.signing_key, which is on the application's page at developer.calendly.com";
+            "server.public_url is given without a signing key: tokens are kept, and no webhooks");
+        return Ok(None);
+    }
+    let placeholder = match webhook.scope {
+        Scope::User => "{connection}",
+        Scope::Organization => "{organization}",
+    };
+    let text = format!("{}/webhooks/calendly/{placeholder}", public.as_str().trim_end_matches('/'));
+    Ok(Some(CallbackTemplate::parse(&text).map_err(|bad| anyhow::anyhow!("server.public_url {bad}"))?))
 }
 
 /// For the HTTP server; `None` where there is none.

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 
+use super::open::Beside;
 use crate::calendly::{self, Calendly};
 use crate::clock::RandomJitter;
 use crate::outgoing::Poster;
-use crate::ports::{Clock, Journal, Store};
+use crate::ports::{Clock, Store};
 use crate::runtime::IoRuntime;
 use crate::services::{self, Adapters, Services};
 use crate::shutdown::Shutdown;
@@ -20,7 +21,7 @@ pub fn services(
     client: &calendly::Settings,
     settings: services::Settings,
     store: Arc<dyn Store>,
-    journal: Arc<dyn Journal>,
+    beside: Beside,
     clock: Arc<dyn Clock>,
     io: &tokio::runtime::Handle,
 ) -> anyhow::Result<Arc<Services>> {
@@ -31,8 +32,9 @@ pub fn services(
         tokens: calendly.tokens,
         subscriptions: calendly.api,
         store,
-        journal,
-        outgoing: Arc::new(Poster::new().context("notices cannot be sent")?),
+        journal: beside.journal,
+        spill: beside.spill,
+        outgoing: Arc::new(Poster::new().context("notices and events cannot be sent")?),
     };
     // Whatever services start beside runs on the I/O runtime.
     let _inside = io.enter();

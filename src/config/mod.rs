@@ -27,7 +27,9 @@ pub use database::DatabaseUrl;
 pub use effective::Effective;
 pub use layers::{Flag, Sources};
 pub use problem::{ConfigError, Problem};
-pub use sections::{Calendly, Connect, Database, Encryption, Log, LogFormat, Notify, Server, Webhook};
+pub use sections::{
+    Calendly, Connect, Database, Encryption, Inbox, Log, LogFormat, Notify, Relay, Server, Webhook,
+};
 
 use crate::domain::intensity::RestartPolicy;
 use reader::Reader;
@@ -55,6 +57,10 @@ pub struct Config {
     pub connect: Connect,
     /// Where notices go; `None`: nowhere.
     pub notify: Option<Notify>,
+    /// Where events are passed on.
+    pub relay: Relay,
+    /// How events are kept.
+    pub inbox: Inbox,
     /// `timeline.keep`: how long is remembered what happened.
     pub timeline_keep: Duration,
     /// How a line looks, how often the supervisor sums up.
@@ -104,6 +110,8 @@ impl Config {
         let server = rules::server(r);
         let connect = rules::connect(r);
         let notify = rules::notify(r);
+        let relay = rules::relay(r, server.as_ref().ok());
+        let inbox = rules::inbox(r);
         let timeline_keep = rules::timeline_keep(r);
         let log = rules::log(r);
         Ok(Self {
@@ -117,6 +125,8 @@ impl Config {
             server: server?,
             connect: connect?,
             notify: notify?,
+            relay: relay?,
+            inbox: inbox?,
             timeline_keep: timeline_keep?,
             log: log?,
             effective: r.effective(),

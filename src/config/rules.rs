@@ -2,6 +2,7 @@
 
 mod connect;
 mod notify;
+mod relay;
 mod server;
 
 use std::collections::BTreeSet;
@@ -22,6 +23,7 @@ use crate::domain::subscription::callback::{CallbackTemplate, same_url};
 
 pub(super) use connect::connect;
 pub(super) use notify::notify;
+pub(super) use relay::{inbox, relay};
 pub(super) use server::server;
 
 const CALENDLY: &str = "https://api.calendly.com";

@@ -130,13 +130,35 @@ pub struct Connect {
     pub confirm: bool,
 }
 
-/// `[notify]`.
+/// Where something is posted: `[notify]`, and a part of `[relay]`.
 #[derive(Clone, Debug)]
 pub struct Notify {
-    /// Where notices are posted.
+    /// Where to.
     pub url: Url,
-    /// What signs them.
+    /// What signs it.
     pub secret: NoticeSecret,
+}
+
+/// `[relay]`.
+#[derive(Clone, Debug)]
+pub struct Relay {
+    /// Where events are passed on, and what signs them; `None`: nowhere.
+    pub to: Option<Notify>,
+    /// For an answer.
+    pub timeout: Duration,
+    /// From receipt on.
+    pub give_up_after: Duration,
+    /// What is no event is passed on, too.
+    pub unrecognized: bool,
+}
+
+/// `[inbox]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Inbox {
+    /// Bodies of settled events.
+    pub keep: Duration,
+    /// In bytes.
+    pub max_body: usize,
 }
 
 /// `[log]`.

@@ -18,6 +18,7 @@ pub mod notice;
 pub mod outcome;
 pub mod outlook;
 pub mod refresh_outcome;
+pub mod relay;
 pub mod rotation;
 pub mod scopes;
 pub mod secrets;

@@ -49,6 +49,24 @@ counters! {
     verified,
     /// Subscriptions created, replaced or cleared of duplicates.
     repaired,
+    /// Events that were new to the inbox.
+    events_kept,
+    /// Events that were there already.
+    events_duplicate,
+    /// Deliveries that were nobody's any more.
+    events_dropped,
+    /// Deliveries kept beside the database while it was away.
+    events_spilled,
+    /// Deliveries whose signature was refused.
+    signatures_refused,
+    /// Deliveries that were too large.
+    events_oversized,
+    /// Events that the application took.
+    events_relayed,
+    /// Attempts to relay an event that failed.
+    relay_failures,
+    /// Events given up.
+    events_given_up,
     /// Notices that their receiver took.
     notices_taken,
     /// Attempts to send a notice that failed.
@@ -107,6 +125,11 @@ impl Counted {
 pub struct Counter(AtomicU64);
 
 impl Counter {
+    /// So many more.
+    pub fn add(&self, count: u64) {
+        self.0.fetch_add(count, Ordering::Relaxed);
+    }
+
     /// One more.
     pub fn add_one(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);

@@ -5,7 +5,8 @@ use utoipa::{Modify, OpenApi};
 
 use super::problem::Body;
 use super::routes::{
-    access_token, connect, connections, grants, health, metrics, oauth_callback, openapi, timeline, verbs,
+    access_token, connect, connections, deliveries, grants, health, metrics, oauth_callback, openapi,
+    timeline, verbs,
 };
 use crate::views::{AccessTokenView, ConnectionView, EntryView, WebhookView};
 
@@ -37,6 +38,7 @@ use crate::views::{AccessTokenView, ConnectionView, EntryView, WebhookView};
         connect::confirm,
         connect::look,
         oauth_callback::get,
+        deliveries::post,
     ),
     components(schemas(
         AccessTokenView,

@@ -41,6 +41,7 @@ kinds! {
     RETURN_URL_NOT_ALLOWED = "return-url-not-allowed", 400, "The browser may not be sent there";
     UNKNOWN_FLOW = "unknown-flow", 400, "No link of this keeper leads here";
     UNAUTHORIZED = "unauthorized", 401, "No API token, or none that is known";
+    BAD_SIGNATURE = "bad-signature", 401, "The delivery's signature is refused";
     FORBIDDEN = "forbidden", 403, "The API token has not the role for this";
     NOT_FOUND = "not-found", 404, "There is nothing under this path";
     UNKNOWN_CONNECTION = "unknown-connection", 404, "There is no such connection";

@@ -4,10 +4,12 @@ pub mod connect;
 pub mod disconnect;
 pub mod foreign;
 pub mod grants;
+pub mod inbox;
 pub mod journal;
 pub mod limiter;
 pub mod notices;
 mod probe;
+pub mod relay;
 pub mod rotation;
 pub mod serving;
 pub mod shown;
@@ -24,16 +26,18 @@ use log::Level;
 
 use crate::domain::subscription::Scope;
 use crate::domain::subscription::callback::CallbackTemplate;
-use crate::ports::{Clock, Jitter, Journal, Outgoing, Store, Subscriptions, TokenEndpoint};
+use crate::ports::{Clock, Jitter, Journal, Outgoing, Spill, Store, Subscriptions, TokenEndpoint};
 use crate::registry::Registry;
 use crate::registry::counters::Counters;
 use crate::registry::order::Order;
 use crate::runtime::IoRuntime;
 use crate::shutdown::Shutdown;
 use connect::{ConnectSettings, Flows};
+use inbox::{Inbox, InboxSettings};
 use journal::{Journalling, Use};
 use limiter::Limiter;
 use notices::{Notices, NotifySettings};
+use relay::{Relay, RelaySettings};
 use system_fault::SystemFault;
 use time_watch::TimeWatch;
 use timeline::Timeline;
@@ -57,6 +61,25 @@ pub struct Settings {
     pub webhook: Option<WebhookSettings>,
     /// `None`: nobody is told.
     pub notify: Option<NotifySettings>,
+    /// What happens to events.
+    pub events: EventSettings,
+}
+
+/// How events are taken, kept and passed on.
+#[derive(Clone, Debug)]
+pub struct EventSettings {
+    /// `None`: no deliveries are taken.
+    pub inbox: Option<InboxSettings>,
+    /// How long the bodies of settled events are kept.
+    pub keep: Duration,
+    /// `None`: events are kept for whoever fetches them.
+    pub relay: Option<RelaySettings>,
+}
+
+impl Default for EventSettings {
+    fn default() -> Self {
+        Self { inbox: None, keep: Duration::from_secs(30 * 24 * 3600), relay: None }
+    }
 }
 
 /// Which subscription each connection is to have.
@@ -89,6 +112,8 @@ pub struct Adapters {
     pub store: Arc<dyn Store>,
     /// Durable beside it.
     pub journal: Arc<dyn Journal>,
+    /// Durable beside it, for deliveries.
+    pub spill: Arc<dyn Spill>,
     /// The application's own servers.
     pub outgoing: Arc<dyn Outgoing>,
 }
@@ -111,6 +136,10 @@ pub struct Services {
     pub flows: Flows,
     /// What the application is told.
     pub notices: Notices,
+    /// What Calendly delivers.
+    pub inbox: Inbox,
+    /// What goes on to the application.
+    pub relay: Relay,
     /// How time goes by.
     pub time: TimeWatch,
     /// Where tasks run.
@@ -123,7 +152,7 @@ pub struct Services {
 
 impl Services {
     /// Puts them together and starts what runs beside: the timeline's writer, the fault's probe, a look at the
-    /// clocks, the notices.
+    /// clocks, the notices, the inbox and the relay.
     pub fn start(adapters: Adapters, settings: Settings, io: IoRuntime, shutdown: Shutdown) -> Arc<Self> {
         let limiter = Limiter::new(settings.max_concurrent);
         let system = Arc::new(SystemFault::new(limiter.clone()));
@@ -140,6 +169,8 @@ impl Services {
             timeline,
             flows: Flows::new(rand::random()),
             notices: Notices::default(),
+            inbox: Inbox::default(),
+            relay: Relay::default(),
             time,
             io,
             shutdown,
@@ -148,6 +179,8 @@ impl Services {
         probe::watch(&services);
         time_watch::watch(&services);
         notices::watch(&services);
+        inbox::start(&services);
+        relay::watch(&services);
         services
     }
 

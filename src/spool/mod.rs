@@ -1,4 +1,4 @@
-//! Append-only files that are durable when an append returns: the rotation journal, later the inbox's spill.
+//! Append-only files that are durable when an append returns: the rotation journal, the inbox's spill.
 //!
 //! One task owns the files. What is ready at once is written and made durable at once. A file is closed after a while and
 //! removed when everything in it has been settled elsewhere for long enough.
@@ -8,10 +8,12 @@ mod files;
 pub(crate) mod fuzzing;
 mod journal;
 mod memory;
+mod memory_spill;
 mod reached;
 mod record;
 mod segment;
 mod settled;
+mod spill;
 mod task;
 
 use std::path::PathBuf;
@@ -22,6 +24,8 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use self::journal::{JournalFile, Place};
 pub use self::memory::MemoryJournal;
+pub use self::memory_spill::MemorySpill;
+pub use self::spill::SpillFile;
 use self::task::{Job, Task};
 use crate::ports::{Clock, JournalError, Receipt};
 
@@ -84,6 +88,11 @@ impl Spool {
     /// What the latest read visited is durable elsewhere; `wrote`: some of it only since just now.
     async fn settle_read(&self, wrote: bool) {
         let _ = self.jobs.send(Job::SettleRead { wrote }).await;
+    }
+
+    /// Whatever is there is durable elsewhere.
+    async fn settle_all(&self) {
+        let _ = self.jobs.send(Job::SettleAll).await;
     }
 
     /// Removes what was settled long enough ago.

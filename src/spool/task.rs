@@ -24,6 +24,7 @@ pub(super) enum Job {
     Read { visit: Visit, answer: oneshot::Sender<Result<(), JournalError>> },
     Settle(Receipt),
     SettleRead { wrote: bool },
+    SettleAll,
     Tidy,
 }
 
@@ -100,6 +101,10 @@ impl Task {
                 Job::Read { visit, answer } => drop(answer.send(self.read(visit).await)),
                 Job::Settle(receipt) => self.settle(receipt),
                 Job::SettleRead { wrote } => self.settle_read(wrote).await,
+                Job::SettleAll => {
+                    self.settle_own();
+                    self.settle_read(true).await;
+                }
                 Job::Tidy => self.tidy().await,
             }
             if next.is_none() {
@@ -204,6 +209,11 @@ impl Task {
             own.unsettled = own.unsettled.saturating_sub(1);
             own.settled = now;
         }
+    }
+
+    fn settle_own(&mut self) {
+        let current = self.current.as_mut().map(|current| &mut current.own);
+        self.closed.iter_mut().chain(current).for_each(|own| own.unsettled = 0);
     }
 
     async fn settle_read(&mut self, wrote: bool) {

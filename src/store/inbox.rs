@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use super::backend::{postgres, sqlite};
 use super::database::Database;
 use super::event_row::{self, NewEventRow, Selected, addressee, attempt, attempt_row, kept, summary};
-use super::pool::{Db, ask, held};
+use super::pool::{Db, held};
 use super::sql::{SqlStore, bounded};
 use super::time::{micros, time};
 use crate::domain::event::{Addressee, Attempt, Attempted, EventId, Kept, NewEvent, Summary};

@@ -51,7 +51,10 @@ impl SqlStore {
         Self { database, writer, handle }
     }
 
-    pub(super) async fn run<T, F>(&self, operation: impl FnOnce(Arc<Database>, Writer) -> F) -> Result<T, StoreError>
+    pub(super) async fn run<T, F>(
+        &self,
+        operation: impl FnOnce(Arc<Database>, Writer) -> F,
+    ) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, StoreError>> + Send + 'static,

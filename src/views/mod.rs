@@ -4,6 +4,7 @@
 mod access_token;
 mod connection;
 mod notice;
+mod relay;
 mod timeline;
 
 use chrono::{DateTime, SubsecRound as _, Utc};
@@ -11,6 +12,7 @@ use chrono::{DateTime, SubsecRound as _, Utc};
 pub use access_token::AccessTokenView;
 pub use connection::{Beside, ConnectionView, WebhookView};
 pub use notice::{NoticeView, SystemFaultView};
+pub use relay::RelayView;
 pub use timeline::EntryView;
 
 /// A time as the database has it: what is in memory is shown no other than what was stored.

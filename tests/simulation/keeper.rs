@@ -18,8 +18,9 @@ use calendly_keeper::registry::cell::Cell;
 use calendly_keeper::runtime::IoRuntime;
 use calendly_keeper::services::connect::ConnectSettings;
 use calendly_keeper::services::journal::Use;
-use calendly_keeper::services::{Adapters, Services, Settings, WebhookSettings};
+use calendly_keeper::services::{Adapters, EventSettings, Services, Settings, WebhookSettings};
 use calendly_keeper::shutdown::Shutdown;
+use calendly_keeper::spool::MemorySpill;
 use calendly_keeper::store::MemoryStore;
 
 use super::calendly::{AT_ONCE, Calendly};
@@ -86,12 +87,14 @@ impl Life {
             subscriptions: outside.calendly.clone(),
             store: Arc::new(outside.store.clone()),
             journal: outside.journal.clone(),
+            spill: Arc::new(MemorySpill::default()),
             outgoing: Arc::new(Nobody),
         };
         let settings = Settings {
             client_id: "client".into(),
             max_concurrent: AT_ONCE,
             timeline_keep: Duration::from_secs(3600),
+            events: EventSettings::default(),
             notify: None,
             scopes: vec![],
             journal: Use::Beside,

@@ -21,7 +21,7 @@ use calendly_keeper::domain::token::Lifetime;
 use calendly_keeper::ports::{Clock, Store};
 use calendly_keeper::services::connect::ConnectSettings;
 use calendly_keeper::services::journal::Use;
-use calendly_keeper::services::{Services, Settings, WebhookSettings};
+use calendly_keeper::services::{EventSettings, Services, Settings, WebhookSettings};
 use calendly_keeper::simulator::{SeedGrant, Simulator};
 use calendly_keeper::store::{self, KeyRing, Options};
 use calendly_keeper::{calendly, simulator};
@@ -51,7 +51,7 @@ pub(crate) fn rig_at(url: &str, simulator: &Simulator, home: &Path, verify_every
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let keys = KeyRing::ephemeral();
     let store = open_at(&io, url, home, keys.clone(), true);
-    let journal = io.block_on(cli::open::journal(home, &*store, keys, clock.clone(), io.handle())).unwrap();
+    let beside = io.block_on(cli::open::beside(home, &*store, keys, clock.clone(), io.handle())).unwrap();
     let secret = ClientSecret::new(simulator.client_secret());
     let at: url::Url = simulator.url().parse().unwrap();
     let client = calendly::Settings::new(at.clone(), at, simulator.client_id(), secret);
@@ -59,6 +59,7 @@ pub(crate) fn rig_at(url: &str, simulator: &Simulator, home: &Path, verify_every
         client_id: simulator.client_id().into(),
         max_concurrent: 64,
         timeline_keep: Duration::from_secs(90 * 24 * 3600),
+        events: EventSettings::default(),
         notify: None,
         scopes: vec![],
         journal: journal_use,
@@ -75,7 +76,7 @@ pub(crate) fn rig_at(url: &str, simulator: &Simulator, home: &Path, verify_every
             retire_urls: vec![],
         }),
     };
-    let services = start::services(&client, settings, store, journal, clock.clone(), io.handle()).unwrap();
+    let services = start::services(&client, settings, store, beside, clock.clone(), io.handle()).unwrap();
     Rig { io, services, clock }
 }
 

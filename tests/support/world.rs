@@ -24,9 +24,9 @@ use calendly_keeper::runtime::{IoRuntime, sleep};
 use calendly_keeper::services::connect::ConnectSettings;
 use calendly_keeper::services::journal::Use;
 use calendly_keeper::services::system_fault::Kind as Fault;
-use calendly_keeper::services::{Adapters, Services, Settings, WebhookSettings, grants};
+use calendly_keeper::services::{Adapters, EventSettings, Services, Settings, WebhookSettings, grants};
 use calendly_keeper::shutdown::Shutdown;
-use calendly_keeper::spool::MemoryJournal;
+use calendly_keeper::spool::{MemoryJournal, MemorySpill};
 use calendly_keeper::store::MemoryStore;
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -106,6 +106,7 @@ impl World {
             subscriptions: calendly.clone(),
             store: Arc::new(store.clone()),
             journal: Arc::new(journal.clone()),
+            spill: Arc::new(MemorySpill::default()),
             outgoing: Arc::new(receiver.clone()),
         };
         let settings = Settings {
@@ -113,6 +114,7 @@ impl World {
             max_concurrent: 64,
             timeline_keep: Duration::from_secs(30 * 24 * 3600),
             scopes: vec![],
+            events: EventSettings::default(),
             notify: receiver.is_there().then(receiver::settings),
             journal: Use::Beside,
             connect: ConnectSettings {

@@ -115,6 +115,7 @@ impl Supervisor {
             self.shared.started.store(true, Ordering::Relaxed);
             self.shared.stands(Standing::Working);
             services.notices.begin();
+            services.relay.begin();
             let mut line = vec![("connections".to_owned(), registry.len().to_string())];
             line.extend(self.counts().shown());
             line.push(("database".into(), self.shared.services.adapters.store.backend().into()));

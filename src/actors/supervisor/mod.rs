@@ -27,6 +27,7 @@ use crate::domain::intensity::Storm;
 use crate::domain::timeline::Kind;
 use crate::registry::cell::Cell;
 use crate::registry::counters::Counted;
+use crate::services::inbox::expire;
 use crate::services::timeline::forget_old;
 
 /// How often the sweep proves that somebody wakes for every connection.
@@ -109,6 +110,7 @@ impl Supervisor {
         self.shared.services.io.spawn_loop(async move {
             let adapters = &services.adapters;
             forget_old(&*adapters.store, &*adapters.clock, services.settings.timeline_keep).await;
+            expire(&*adapters.store, &*adapters.clock, services.settings.events.keep).await;
         });
     }
 

@@ -58,7 +58,8 @@ pub fn recognise(body: &[u8]) -> Option<About> {
         None
     } else if event.starts_with("invitee_no_show.") {
         // The invitee does not change with it.
-        let of_its_own = payload.get("no_show").and_then(|no_show| no_show.get("uri")).and_then(Value::as_str);
+        let of_its_own =
+            payload.get("no_show").and_then(|no_show| no_show.get("uri")).and_then(Value::as_str);
         of_its_own.map(Into::into).or_else(|| created_at.clone())
     } else {
         text(payload, "updated_at").or_else(|| created_at.clone())

@@ -41,9 +41,13 @@ fn other_names_invitees_and_connections_are_other_events() {
 
 #[test]
 fn each_toggle_of_a_no_show_is_one_though_the_invitee_does_not_change() {
-    let toggled = |event: &str, no_show: Value| body(event, &json!({"uri": INVITEE, "updated_at": "a", "no_show": no_show}));
-    let first = toggled("invitee_no_show.created", json!({"uri": "https://api.calendly.com/invitee_no_shows/1"}));
-    let second = toggled("invitee_no_show.created", json!({"uri": "https://api.calendly.com/invitee_no_shows/2"}));
+    let toggled = |event: &str, no_show: Value| {
+        body(event, &json!({"uri": INVITEE, "updated_at": "a", "no_show": no_show}))
+    };
+    let first =
+        toggled("invitee_no_show.created", json!({"uri": "https://api.calendly.com/invitee_no_shows/1"}));
+    let second =
+        toggled("invitee_no_show.created", json!({"uri": "https://api.calendly.com/invitee_no_shows/2"}));
     assert_ne!(id(&first), id(&second));
     assert_eq!(id(&first), id(&first.clone()));
     let deleted = toggled("invitee_no_show.deleted", Value::Null);
@@ -68,7 +72,8 @@ fn without_a_uri_the_body_is_what_it_is() {
 #[test]
 fn all_that_is_about_an_invitee_stands_in_one_line() {
     let anna = "anna".parse().unwrap();
-    let line = |event: &str, uri: &str| recognise(&body(event, &json!({ "uri": uri }))).unwrap().line(Some(&anna));
+    let line =
+        |event: &str, uri: &str| recognise(&body(event, &json!({ "uri": uri }))).unwrap().line(Some(&anna));
     assert_eq!(line("invitee.created", INVITEE), line("invitee.canceled", INVITEE));
     assert_ne!(line("invitee.created", INVITEE), line("invitee.created", "https://api.calendly.com/x"));
 }

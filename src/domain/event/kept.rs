@@ -109,7 +109,9 @@ impl State {
     /// The inverse.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Pending, Self::Delivered, Self::Dead, Self::Kept].into_iter().find(|state| state.as_str() == text)
+        [Self::Pending, Self::Delivered, Self::Dead, Self::Kept]
+            .into_iter()
+            .find(|state| state.as_str() == text)
     }
 }
 
@@ -257,7 +259,9 @@ mod tests {
     fn ids_are_read_back_and_other_texts_refused() {
         let id = EventId::of(["a", "b", "c", "d"]);
         assert_eq!(id.as_str().parse(), Ok(id.clone()));
-        for wrong in ["", "evt_", "evt_xyz", &id.as_str()[4..], &format!("{id}0"), &id.as_str().to_uppercase()] {
+        for wrong in
+            ["", "evt_", "evt_xyz", &id.as_str()[4..], &format!("{id}0"), &id.as_str().to_uppercase()]
+        {
             assert_eq!(wrong.parse::<EventId>(), Err(InvalidEventId), "{wrong}");
         }
     }

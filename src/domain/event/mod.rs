@@ -8,5 +8,7 @@ mod whose;
 
 pub use self::arrival::Arrival;
 pub use self::identity::{About, recognise};
-pub use self::kept::{Attempt, Attempted, EventId, InvalidEventId, Kept, Line, NewEvent, Settled, State, Summary};
-pub use self::whose::{Addressee, whose};
+pub use self::kept::{
+    Attempt, Attempted, EventId, InvalidEventId, Kept, Line, NewEvent, Settled, State, Summary,
+};
+pub use self::whose::{Addressee, at_path, whose};

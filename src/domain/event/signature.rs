@@ -172,7 +172,16 @@ mod tests {
 
     #[test]
     fn what_is_no_signature_is_missing() {
-        for header in ["", "t=", "t=x,v1=00", "v1=00", "t=1000", "t=1000,v1=zz", "t=1000,v1=é", "t=99999999999999999999,v1=00"] {
+        for header in [
+            "",
+            "t=",
+            "t=x,v1=00",
+            "v1=00",
+            "t=1000",
+            "t=1000,v1=zz",
+            "t=1000,v1=é",
+            "t=99999999999999999999,v1=00",
+        ] {
             assert_eq!(check(header, &[key("k")], 1000, b""), Err(Refused::Missing), "{header}");
         }
         assert_eq!(Check::begin(None, &[key("k")], at(0)).err(), Some(Refused::Missing));

@@ -13,19 +13,32 @@ pub struct Addressee {
     pub user: Option<Box<str>>,
 }
 
+/// The path's connection, where the delivery's user fits it.
+#[must_use]
+pub fn at_path<'a>(path: Option<&str>, about: &About, known: &'a [Addressee]) -> Option<&'a Addressee> {
+    let by = about.created_by.as_deref();
+    let fits = |one: &&Addressee| one.user.is_none() || by.is_none() || one.user.as_deref() == by;
+    known.iter().find(|one| path == Some(one.id.as_str())).filter(fits)
+}
+
 /// The path's connection where the delivery's user fits it; else that user's connections; with organization scope those
 /// of the meeting's hosts, and where none of them is connected, of the user who subscribed. `known` holds at least the
 /// path's connection and those of every user named. Empty where it is nobody's.
 #[must_use]
-pub fn whose(path: Option<&str>, about: Option<&About>, known: &[Addressee], scope: Scope) -> Vec<ConnectionId> {
-    let at_path = known.iter().find(|one| path == Some(one.id.as_str()));
-    let Some(about) = about else { return at_path.map(|one| one.id.clone()).into_iter().collect() };
-    let by = about.created_by.as_deref();
-    if let Some(one) = at_path
-        && (one.user.is_none() || by.is_none() || one.user.as_deref() == by)
-    {
+pub fn whose(
+    path: Option<&str>,
+    about: Option<&About>,
+    known: &[Addressee],
+    scope: Scope,
+) -> Vec<ConnectionId> {
+    let Some(about) = about else {
+        let named = known.iter().find(|one| path == Some(one.id.as_str()));
+        return named.map(|one| one.id.clone()).into_iter().collect();
+    };
+    if let Some(one) = at_path(path, about, known) {
         return vec![one.id.clone()];
     }
+    let by = about.created_by.as_deref();
     let of = |is_one: &dyn Fn(&str) -> bool| -> Vec<ConnectionId> {
         let some = known.iter().filter(|one| one.user.as_deref().is_some_and(is_one));
         let mut some: Vec<_> = some.map(|one| one.id.clone()).collect();

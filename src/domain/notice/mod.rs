@@ -22,6 +22,12 @@ pub enum Kind {
     WebhookUnavailable,
     /// The connection needs nobody any more.
     ConnectionRecovered,
+    /// Events are not passed on.
+    RelayFailing,
+    /// An event was given up.
+    RelayExhausted,
+    /// Events are passed on again.
+    RelayRecovered,
     /// Something is wrong for all.
     SystemFault,
     /// It is over.
@@ -30,10 +36,13 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 8] = [
         Self::ReauthorizationRequired,
         Self::WebhookUnavailable,
         Self::ConnectionRecovered,
+        Self::RelayFailing,
+        Self::RelayExhausted,
+        Self::RelayRecovered,
         Self::SystemFault,
         Self::SystemRecovered,
     ];
@@ -45,6 +54,9 @@ impl Kind {
             Self::ReauthorizationRequired => "connection.reauthorization_required",
             Self::WebhookUnavailable => "connection.webhook_unavailable",
             Self::ConnectionRecovered => "connection.recovered",
+            Self::RelayFailing => "relay.failing",
+            Self::RelayExhausted => "relay.exhausted",
+            Self::RelayRecovered => "relay.recovered",
             Self::SystemFault => "system.fault",
             Self::SystemRecovered => "system.recovered",
         }
@@ -60,7 +72,7 @@ impl Kind {
     #[must_use]
     pub fn wrong(self) -> Option<Self> {
         match self {
-            Self::ConnectionRecovered | Self::SystemRecovered => None,
+            Self::ConnectionRecovered | Self::RelayRecovered | Self::SystemRecovered => None,
             wrong => Some(wrong),
         }
     }
@@ -72,11 +84,13 @@ impl Kind {
     }
 }
 
-/// Whom or what notices are about. Written `connection/ID` and `system/FAULT`.
+/// Whom or what notices are about. Written `connection/ID`, `relay/events` and `system/FAULT`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Subject {
     /// A connection.
     Connection(ConnectionId),
+    /// Passing events on.
+    Relay,
     /// A system fault, by its name.
     System(Box<str>),
 }
@@ -87,6 +101,7 @@ impl Subject {
     pub fn recovered(&self) -> Kind {
         match self {
             Self::Connection(_) => Kind::ConnectionRecovered,
+            Self::Relay => Kind::RelayRecovered,
             Self::System(_) => Kind::SystemRecovered,
         }
     }
@@ -96,6 +111,7 @@ impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Connection(id) => write!(f, "connection/{id}"),
+            Self::Relay => f.write_str("relay/events"),
             Self::System(fault) => write!(f, "system/{fault}"),
         }
     }
@@ -105,7 +121,7 @@ impl fmt::Display for Subject {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSubject {
     /// Neither a connection nor the system.
-    #[error("notices are about connection/ID or system/FAULT")]
+    #[error("notices are about connection/ID, relay/events or system/FAULT")]
     Unknown,
     /// No id.
     #[error(transparent)]
@@ -118,6 +134,7 @@ impl FromStr for Subject {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.split_once('/') {
             Some(("connection", id)) => Ok(Self::Connection(id.parse()?)),
+            Some(("relay", "events")) => Ok(Self::Relay),
             Some(("system", fault)) => Ok(Self::System(fault.into())),
             _ => Err(InvalidSubject::Unknown),
         }
@@ -157,7 +174,7 @@ mod tests {
     fn names_are_read_back() {
         assert!(Kind::ALL.iter().all(|kind| Kind::parse(kind.as_str()) == Some(*kind)));
         assert_eq!(Kind::parse("connection.else"), None);
-        for subject in ["connection/a.b_c:d@e-f", "system/database_away"] {
+        for subject in ["connection/a.b_c:d@e-f", "relay/events", "system/database_away"] {
             assert_eq!(subject.parse::<Subject>().unwrap().to_string(), subject);
         }
         for wrong in ["", "anna", "relay/x", "connection/", "connection/a b"] {

@@ -3,6 +3,7 @@
 pub(super) mod access_token;
 pub(super) mod connect;
 pub(super) mod connections;
+pub(super) mod deliveries;
 pub(super) mod grants;
 pub(super) mod health;
 pub(super) mod metrics;
@@ -51,6 +52,9 @@ pub(super) fn configure(routes: &mut ServiceConfig, face: Face) {
                 .route(web::head().to(oauth_callback::looked_at))
                 .route(web::get().to(oauth_callback::get)),
         );
+        for path in ["/webhooks/calendly", "/webhooks/calendly/{id}"] {
+            routes.service(at(path).route(web::post().to(deliveries::post)));
+        }
     }
     routes.default_service(web::to(nothing_here));
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::domain::notice::{Announced, Kind, Open, Subject};
 use crate::services::{Services, shown};
-use crate::views::{NoticeView, SystemFaultView};
+use crate::views::{NoticeView, RelayView, SystemFaultView};
 
 /// The body; `None` where there is no such connection any more.
 pub(super) fn of(
@@ -17,10 +17,24 @@ pub(super) fn of(
 ) -> Option<Vec<u8>> {
     let data = match subject {
         Subject::Connection(id) => shown::connection(services, &*services.registry.get(id)?),
+        Subject::Relay => relay(services),
         Subject::System(name) => system(services, name, open.kind, known, now),
     };
     let view = NoticeView::new(open.kind, open.at, data, open.changes, open.reminder);
     serde_json::to_vec(&view).ok()
+}
+
+fn relay(services: &Services) -> Value {
+    let view = services.relay.view();
+    let shown = RelayView {
+        pending: view.backlog.pending,
+        dead: view.backlog.dead,
+        oldest_pending_at: view.backlog.oldest,
+        down_since: view.down_since,
+        paused: view.paused,
+        error: view.error,
+    };
+    serde_json::to_value(shown.shown()).unwrap_or_default()
 }
 
 fn system(services: &Services, name: &str, kind: Kind, known: &Announced, now: DateTime<Utc>) -> Value {

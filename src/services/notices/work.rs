@@ -164,6 +164,9 @@ impl Work {
         } else {
             subjects.extend(self.book.faults());
         }
+        if self.services.settings.events.relay.is_some() {
+            subjects.push(Subject::Relay);
+        }
         for subject in subjects {
             let stands = self.stands(&subject);
             self.book.look(&subject, stands, now);
@@ -176,6 +179,10 @@ impl Work {
                 Some(status) => (status.status.into(), Some(status.since)),
                 None => (Standing::Gone, None),
             },
+            Subject::Relay => {
+                let view = self.services.relay.view();
+                (view.standing(self.now()), view.down_since)
+            }
             Subject::System(name) => {
                 let faults = self.services.system.faults();
                 match faults.into_iter().find(|fault| fault.kind.as_str() == &**name) {
@@ -326,6 +333,7 @@ impl Work {
 fn subject_target(subject: &Subject) -> String {
     match subject {
         Subject::Connection(id) => format!("connection/{id}"),
+        Subject::Relay => "relay".into(),
         Subject::System(_) => "supervisor".into(),
     }
 }

@@ -278,9 +278,15 @@ impl Inbox for MemoryStore {
         let events = &mut inner.state.events;
         let places = events.settled(settled_before);
         let erased = events.erase(&places, settled_before);
-        let is_old = |(kept, _): &(Kept, Vec<Attempt>)| kept.body.is_none() && kept.summary.received_at < forget;
-        let old: Vec<_> =
-            events.events.iter().filter(|(_, event)| is_old(event)).map(|(place, _)| *place).take(AT_ONCE).collect();
+        let is_old =
+            |(kept, _): &(Kept, Vec<Attempt>)| kept.body.is_none() && kept.summary.received_at < forget;
+        let old: Vec<_> = events
+            .events
+            .iter()
+            .filter(|(_, event)| is_old(event))
+            .map(|(place, _)| *place)
+            .take(AT_ONCE)
+            .collect();
         for place in &old {
             if let Some((kept, _)) = events.events.remove(place) {
                 events.places.remove(&kept.summary.id);

@@ -14,7 +14,10 @@ pub(crate) async fn by_ids(db: &mut Conn, ids: Vec<String>) -> QueryResult<Vec<(
 }
 
 /// Living connections of Calendly users.
-pub(crate) async fn by_users(db: &mut Conn, users: Vec<String>) -> QueryResult<Vec<(String, Option<String>)>> {
+pub(crate) async fn by_users(
+    db: &mut Conn,
+    users: Vec<String>,
+) -> QueryResult<Vec<(String, Option<String>)>> {
     let living = c::connections.filter(c::calendly_user.eq_any(users).and(c::deleted_at.is_null()));
     living.select((c::id, c::calendly_user)).load(db).await
 }

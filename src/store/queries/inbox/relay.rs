@@ -13,12 +13,7 @@ use crate::store::schema::events::dsl as e;
 diesel::alias!(events as earlier: Earlier);
 
 /// Due, and the first of their line that is still to be relayed.
-pub(crate) async fn due(
-    db: &mut Conn,
-    now: i64,
-    busy: Vec<i64>,
-    limit: i64,
-) -> QueryResult<Vec<EventRow>> {
+pub(crate) async fn due(db: &mut Conn, now: i64, busy: Vec<i64>, limit: i64) -> QueryResult<Vec<EventRow>> {
     let before_it = earlier.filter(
         earlier
             .field(e::line)

@@ -2,18 +2,20 @@
 
 use diesel::dsl::{case_when, min};
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Text};
 use diesel_async::RunQueryDsl;
 
 use super::Conn;
 use crate::domain::event::State;
+use crate::store::backend::either;
 use crate::store::schema::{consumers::dsl as k, event_attempts::dsl as a, events::dsl as e};
 
 /// Erases the bodies at these places, and what was tried with them. What was to be relayed is given up.
 pub(crate) async fn erase(db: &mut Conn, ordinals: Vec<i64>, at: i64) -> QueryResult<usize> {
     write_transaction!(db, async |db| {
         let (pending, dead) = (State::Pending.as_str(), State::Dead.as_str());
-        let state = case_when(e::state.eq(pending), dead).otherwise(e::state);
-        let settled = case_when(e::settled_at.is_null(), Some(at)).otherwise(e::settled_at);
+        let state = case_when(e::state.eq(pending), dead.into_sql::<Text>()).otherwise(e::state);
+        let settled = either(e::settled_at, at.into_sql::<BigInt>().nullable());
         let nothing =
             (e::body.eq(None::<Vec<u8>>), e::signature.eq(None::<String>), e::next_at.eq(None::<i64>));
         let some = e::events.filter(e::ordinal.eq_any(&ordinals));
@@ -43,7 +45,6 @@ pub(crate) async fn settled(db: &mut Conn, before: i64, limit: i64) -> QueryResu
 /// Forgets what was erased and came before then, some at a time.
 pub(crate) async fn forget(db: &mut Conn, before: i64, limit: i64) -> QueryResult<usize> {
     let erased = e::events.filter(e::body.is_null().and(e::received_at.lt(before)));
-    let ordinals: Vec<i64> =
-        erased.order(e::received_at).limit(limit).select(e::ordinal).load(db).await?;
+    let ordinals: Vec<i64> = erased.order(e::received_at).limit(limit).select(e::ordinal).load(db).await?;
     diesel::delete(e::events.filter(e::ordinal.eq_any(ordinals))).execute(db).await
 }
