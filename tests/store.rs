@@ -22,6 +22,10 @@ mod forward_ends;
 mod given;
 #[path = "store/grants.rs"]
 mod grants;
+#[path = "store/inbox.rs"]
+mod inbox;
+#[path = "store/inbox_later.rs"]
+mod inbox_later;
 #[path = "store/keys.rs"]
 mod keys;
 #[path = "store/locks.rs"]
@@ -142,6 +146,21 @@ suite! {
     facts::the_timeline_is_newest_first,
     facts::old_entries_of_the_timeline_are_forgotten_and_new_ones_are_not,
     facts::a_gap_told_twice_is_no_error,
+    inbox::events_are_kept_in_order_and_a_repetition_is_recognised,
+    inbox::a_body_is_kept_byte_for_byte_whatever_it_holds,
+    inbox::what_is_not_to_be_relayed_is_only_kept,
+    inbox::no_reader_is_passed_by_an_event,
+    inbox::what_is_due_is_the_first_of_its_line,
+    inbox::attempts_are_told_and_counted,
+    inbox::what_waits_can_be_hurried_and_is_counted,
+    inbox::living_connections_are_found_by_id_and_by_user,
+    inbox_later::events_are_fetched_from_a_place_on_also_of_one_connection,
+    inbox_later::an_acknowledged_place_never_goes_back,
+    inbox_later::a_list_is_newest_first_of_what_was_selected_page_by_page,
+    inbox_later::events_are_replayed_whatever_became_of_them,
+    inbox_later::a_selection_is_replayed_in_portions,
+    inbox_later::what_is_erased_stays_known_and_is_never_shown_or_sent,
+    inbox_later::what_is_old_goes_but_nothing_that_somebody_waits_for,
     keys::what_is_handed_over_are_the_living_connections_with_their_latest_tokens,
     keys::a_deletion_hands_the_erased_token_out_once,
     notices::what_was_announced_is_read_back_replaced_and_forgotten,

@@ -66,7 +66,9 @@ pub trait Inbox: Send + Sync {
     /// How much is on its way.
     async fn backlog(&self) -> Result<Backlog, StoreError>;
 
-    /// Those after a place, in the order of their places; bodies that were erased are passed over.
+    /// The latest place that was given; 0 before the first.
+    async fn last_place(&self) -> Result<i64, StoreError>;
+    /// Those after a place, in the order of their places; what was erased and what is no event is passed over.
     async fn events_after(
         &self,
         ordinal: i64,
@@ -78,7 +80,7 @@ pub trait Inbox: Send + Sync {
     /// Notes that a consumer has everything up to there. It never goes back.
     async fn acknowledge(&self, consumer: &str, ordinal: i64, at: DateTime<Utc>) -> Result<(), StoreError>;
 
-    /// The newest of a selection, newest first, those before a place.
+    /// The newest of a selection, newest first, those before a place; what was erased is passed over.
     async fn list_events(
         &self,
         selection: &Selection,

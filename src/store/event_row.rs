@@ -117,7 +117,7 @@ pub(super) struct Selected {
     pub(super) connection: Option<String>,
     pub(super) since: Option<i64>,
     pub(super) until: Option<i64>,
-    pub(super) state: Option<&'static str>,
+    pub(super) state: Option<State>,
 }
 
 impl Selected {
@@ -126,7 +126,7 @@ impl Selected {
             connection: selection.connection.clone().map(Into::into),
             since: selection.since.map(micros),
             until: selection.until.map(micros),
-            state: selection.state.map(State::as_str),
+            state: selection.state,
         }
     }
 }

@@ -120,6 +120,10 @@ impl Inbox for SqlStore {
         .await
     }
 
+    async fn last_place(&self) -> Result<i64, StoreError> {
+        self.run(|database, _| async move { Ok(inbox!(database, read, pull::last())?) }).await
+    }
+
     async fn events_after(
         &self,
         ordinal: i64,

@@ -12,11 +12,11 @@ CREATE TABLE events (
     backfilled BIGINT NOT NULL, -- 1: found by a backfill
     signature TEXT, -- Calendly's header
     content_type TEXT, -- Calendly's header
-    body BLOB, -- byte for byte; NULL once it was erased
     state TEXT NOT NULL, -- pending, delivered, dead, kept
     next_at BIGINT, -- when it is relayed next; NULL where it is not pending
     attempts BIGINT NOT NULL,
-    settled_at BIGINT -- delivered or dead since; of what is kept only, received
+    settled_at BIGINT, -- delivered or dead since; of what is kept only, received
+    body BLOB -- byte for byte; NULL once it was erased; last, since what stands behind a large value is slow to read
 );
 CREATE INDEX events_due ON events (next_at, ordinal) WHERE next_at IS NOT NULL;
 CREATE INDEX events_in_line ON events (line, ordinal) WHERE next_at IS NOT NULL;

@@ -1,6 +1,7 @@
 //! The inbox in memory.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -11,6 +12,7 @@ use crate::domain::event::{
 };
 use crate::domain::ids::ConnectionId;
 use crate::ports::{Backlog, Inbox, Selection, StoreError};
+use crate::store::clean;
 use crate::store::time::stored;
 
 /// So many at once, as the databases do.
@@ -36,7 +38,7 @@ impl Events {
             ordinal: self.last,
             id: event.id,
             connection: event.connection,
-            event: event.event,
+            event: clean::text(event.event),
             occurred_at: event.occurred_at.map(stored),
             received_at,
             queued_at: received_at,
@@ -49,8 +51,8 @@ impl Events {
         let kept = Kept {
             summary,
             line: event.line,
-            signature: event.signature,
-            content_type: event.content_type,
+            signature: event.signature.map(clean::text),
+            content_type: event.content_type.map(clean::text),
             body: Some(event.body),
         };
         self.events.insert(self.last, (kept, vec![]));
@@ -64,7 +66,12 @@ impl Events {
     fn settle(&mut self, attempted: Attempted) {
         let Some((kept, attempts)) = self.events.get_mut(&attempted.ordinal) else { return };
         let at = stored(attempted.attempt.at);
-        attempts.push(Attempt { at, ..attempted.attempt });
+        attempts.push(Attempt {
+            at,
+            status: attempted.attempt.status,
+            error: attempted.attempt.error.map(clean::text),
+            took: Duration::from_micros(attempted.attempt.took.as_micros().try_into().unwrap_or(u64::MAX)),
+        });
         let summary = &mut kept.summary;
         if summary.next_at.is_none() {
             return;
@@ -202,6 +209,10 @@ impl Inbox for MemoryStore {
         })
     }
 
+    async fn last_place(&self) -> Result<i64, StoreError> {
+        Ok(self.available().await?.state.events.last)
+    }
+
     async fn events_after(
         &self,
         ordinal: i64,
@@ -211,7 +222,8 @@ impl Inbox for MemoryStore {
         let inner = self.available().await?;
         let of = Selection { connection: connection.cloned(), ..Selection::default() };
         let after = inner.state.events.events.range(ordinal.saturating_add(1)..).map(|(_, (kept, _))| kept);
-        let some = after.filter(|kept| kept.body.is_some() && is_of(&of, &kept.summary));
+        let is_told = |kept: &&Kept| kept.body.is_some() && !kept.summary.event.is_empty();
+        let some = after.filter(is_told).filter(|kept| is_of(&of, &kept.summary));
         Ok(some.take(limit).cloned().collect())
     }
 
@@ -235,7 +247,8 @@ impl Inbox for MemoryStore {
     ) -> Result<Vec<Summary>, StoreError> {
         let inner = self.available().await?;
         let older = inner.state.events.events.range(..before.unwrap_or(i64::MAX)).rev();
-        let some = older.map(|(_, (kept, _))| &kept.summary).filter(|summary| is_of(selection, summary));
+        let with_body = older.map(|(_, (kept, _))| kept).filter(|kept| kept.body.is_some());
+        let some = with_body.map(|kept| &kept.summary).filter(|summary| is_of(selection, summary));
         Ok(some.take(limit).cloned().collect())
     }
 

@@ -1,9 +1,12 @@
 //! What people look at.
 
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 use diesel_async::RunQueryDsl;
 
 use super::{Conn, Database};
+use crate::domain::event::State;
 use crate::store::event_row::{AttemptRow, EventRow, Selected, SummaryRow};
 use crate::store::schema::{event_attempts::dsl as a, events, events::dsl as e};
 
@@ -20,21 +23,24 @@ pub(super) fn selected(of: Selected) -> Boxed {
     if let Some(until) = of.until {
         some = some.filter(e::received_at.lt(until));
     }
-    if let Some(state) = of.state {
-        some = some.filter(e::state.eq(state));
+    // Written so that there is an index for the two that are few among many.
+    match of.state {
+        Some(State::Pending) => some.filter(e::next_at.is_not_null()),
+        Some(State::Dead) => some.filter(sql::<Bool>("state = 'dead'")),
+        Some(state) => some.filter(e::state.eq(state.as_str())),
+        None => some,
     }
-    some
 }
 
-/// The newest of a selection before a place.
+/// The newest of a selection before a place, of those with a body.
 pub(crate) async fn list(
     db: &mut Conn,
     of: Selected,
     before: i64,
     limit: i64,
 ) -> QueryResult<Vec<SummaryRow>> {
-    let some = selected(of).filter(e::ordinal.lt(before)).order(e::ordinal.desc()).limit(limit);
-    some.select(SummaryRow::as_select()).load(db).await
+    let some = selected(of).filter(e::ordinal.lt(before).and(e::body.is_not_null()));
+    some.order(e::ordinal.desc()).limit(limit).select(SummaryRow::as_select()).load(db).await
 }
 
 /// One by its id.

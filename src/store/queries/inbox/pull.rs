@@ -6,16 +6,22 @@ use diesel_async::RunQueryDsl;
 
 use super::Conn;
 use crate::store::event_row::EventRow;
-use crate::store::schema::{consumers::dsl as k, events::dsl as e};
+use crate::store::schema::{consumers::dsl as k, event_places::dsl as p, events::dsl as e};
 
-/// Those after a place.
+/// The latest place.
+pub(crate) async fn last(db: &mut Conn) -> QueryResult<i64> {
+    p::event_places.select(p::last).first(db).await
+}
+
+/// Events after a place, with their bodies.
 pub(crate) async fn after(
     db: &mut Conn,
     ordinal: i64,
     connection: Option<String>,
     limit: i64,
 ) -> QueryResult<Vec<EventRow>> {
-    let mut some = e::events.filter(e::ordinal.gt(ordinal).and(e::body.is_not_null())).into_boxed();
+    let is_told = e::body.is_not_null().and(e::event.ne(""));
+    let mut some = e::events.filter(e::ordinal.gt(ordinal).and(is_told)).into_boxed();
     if let Some(connection) = connection {
         some = some.filter(e::connection_id.eq(connection));
     }

@@ -2,7 +2,7 @@
 
 use diesel::dsl::{case_when, min};
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Text};
+use diesel::sql_types::Text;
 use diesel_async::RunQueryDsl;
 
 use super::Conn;
@@ -15,7 +15,7 @@ pub(crate) async fn erase(db: &mut Conn, ordinals: Vec<i64>, at: i64) -> QueryRe
     write_transaction!(db, async |db| {
         let (pending, dead) = (State::Pending.as_str(), State::Dead.as_str());
         let state = case_when(e::state.eq(pending), dead.into_sql::<Text>()).otherwise(e::state);
-        let settled = either(e::settled_at, at.into_sql::<BigInt>().nullable());
+        let settled = either(e::settled_at, Some(at));
         let nothing =
             (e::body.eq(None::<Vec<u8>>), e::signature.eq(None::<String>), e::next_at.eq(None::<i64>));
         let some = e::events.filter(e::ordinal.eq_any(&ordinals));
@@ -46,5 +46,7 @@ pub(crate) async fn settled(db: &mut Conn, before: i64, limit: i64) -> QueryResu
 pub(crate) async fn forget(db: &mut Conn, before: i64, limit: i64) -> QueryResult<usize> {
     let erased = e::events.filter(e::body.is_null().and(e::received_at.lt(before)));
     let ordinals: Vec<i64> = erased.order(e::received_at).limit(limit).select(e::ordinal).load(db).await?;
+    // What was under way when it was erased has left an attempt behind.
+    diesel::delete(a::event_attempts.filter(a::ordinal.eq_any(&ordinals))).execute(db).await?;
     diesel::delete(e::events.filter(e::ordinal.eq_any(ordinals))).execute(db).await
 }
