@@ -7,6 +7,7 @@
     reason = "a helper that cannot do its work fails the test that called it"
 )]
 
+pub(crate) mod application;
 pub(crate) mod book;
 pub(crate) mod database;
 pub(crate) mod exposures;

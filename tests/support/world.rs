@@ -24,12 +24,13 @@ use calendly_keeper::runtime::{IoRuntime, sleep};
 use calendly_keeper::services::connect::ConnectSettings;
 use calendly_keeper::services::journal::Use;
 use calendly_keeper::services::system_fault::Kind as Fault;
-use calendly_keeper::services::{Adapters, EventSettings, Services, Settings, WebhookSettings, grants};
+use calendly_keeper::services::{Adapters, Services, Settings, WebhookSettings, grants};
 use calendly_keeper::shutdown::Shutdown;
 use calendly_keeper::spool::{MemoryJournal, MemorySpill};
 use calendly_keeper::store::MemoryStore;
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::application::{Application, Both};
 use super::fake_calendly::{FakeCalendly, ORGANIZATION, user_uri};
 use super::heard;
 use super::receiver::{self, Receiver};
@@ -45,8 +46,12 @@ pub(crate) struct World {
     pub(crate) journal: MemoryJournal,
     pub(crate) services: Arc<Services>,
     pub(crate) clock: TestClock,
+    /// Beside the database, for deliveries.
+    pub(crate) spill: MemorySpill,
     /// The application's, which takes notices.
     pub(crate) receiver: Receiver,
+    /// The application's, which takes events.
+    pub(crate) application: Application,
     keeper: Option<Keeper>,
 }
 
@@ -63,8 +68,27 @@ pub(crate) fn virtual_time<F: AsyncFnOnce(World)>(lifetime: i64, test: F) {
 pub(crate) fn with_notices<F: AsyncFnOnce(World)>(lifetime: i64, test: F) {
     virtual_time(lifetime, async |world| {
         world.receiver.comes();
-        test(World::on(world.calendly, world.store, world.journal, world.clock, world.receiver)).await;
+        test(world.again(true)).await;
     });
+}
+
+/// The same with an application that events are passed on to.
+pub(crate) fn with_events<F: AsyncFnOnce(World)>(lifetime: i64, test: F) {
+    virtual_time(lifetime, async |world| {
+        world.application.comes();
+        test(world.again(true)).await;
+    });
+}
+
+/// What outlives a keeper.
+struct Outside {
+    calendly: Arc<FakeCalendly>,
+    store: MemoryStore,
+    journal: MemoryJournal,
+    clock: TestClock,
+    spill: MemorySpill,
+    receiver: Receiver,
+    application: Application,
 }
 
 impl World {
@@ -73,32 +97,24 @@ impl World {
         let clock = TestClock::starting_at(base);
         let calendly = FakeCalendly::new(Arc::new(clock.of_others()), lifetime);
         let receiver = Receiver::new(clock.clone());
-        Self::on(calendly, MemoryStore::new(), MemoryJournal::new(), clock, receiver)
+        let application = Application::new(clock.clone());
+        let (store, journal, spill) = (MemoryStore::new(), MemoryJournal::new(), MemorySpill::default());
+        Self::with(Outside { calendly, store, journal, clock, spill, receiver, application }, true)
     }
 
-    fn on(
-        calendly: Arc<FakeCalendly>,
-        store: MemoryStore,
-        journal: MemoryJournal,
-        clock: TestClock,
-        receiver: Receiver,
-    ) -> Self {
-        Self::with(calendly, store, journal, clock, receiver, true)
+    /// Another keeper on what this one leaves.
+    fn again(self, confirm: bool) -> Self {
+        let Self { calendly, store, journal, clock, spill, receiver, application, .. } = self;
+        Self::with(Outside { calendly, store, journal, clock, spill, receiver, application }, confirm)
     }
 
     /// The same, where whoever agreed is connected at once.
     pub(crate) fn without_confirmation(self) -> Self {
-        Self::with(self.calendly, self.store, self.journal, self.clock, self.receiver, false)
+        self.again(false)
     }
 
-    fn with(
-        calendly: Arc<FakeCalendly>,
-        store: MemoryStore,
-        journal: MemoryJournal,
-        clock: TestClock,
-        receiver: Receiver,
-        confirm: bool,
-    ) -> Self {
+    fn with(outside: Outside, confirm: bool) -> Self {
+        let Outside { calendly, store, journal, clock, spill, receiver, application } = outside;
         let adapters = Adapters {
             clock: Arc::new(clock.clone()),
             jitter: Arc::new(SeededJitter::new(7)),
@@ -106,15 +122,15 @@ impl World {
             subscriptions: calendly.clone(),
             store: Arc::new(store.clone()),
             journal: Arc::new(journal.clone()),
-            spill: Arc::new(MemorySpill::default()),
-            outgoing: Arc::new(receiver.clone()),
+            spill: Arc::new(spill.clone()),
+            outgoing: Arc::new(Both(receiver.clone(), application.clone())),
         };
         let settings = Settings {
             client_id: "client".into(),
             max_concurrent: 64,
             timeline_keep: Duration::from_secs(30 * 24 * 3600),
             scopes: vec![],
-            events: EventSettings::default(),
+            events: application.settings(),
             notify: receiver.is_there().then(receiver::settings),
             journal: Use::Beside,
             connect: ConnectSettings {
@@ -132,14 +148,14 @@ impl World {
         };
         let io = IoRuntime::new(tokio::runtime::Handle::current());
         let services = Services::start(adapters, settings, io, Shutdown::default());
-        Self { calendly, store, journal, services, clock, receiver, keeper: None }
+        Self { calendly, store, journal, services, clock, spill, receiver, application, keeper: None }
     }
 
     /// Stops in order, as SIGTERM does, and gives the keeper that is started after it on what is left.
     pub(crate) async fn stopped(self) -> Self {
         self.services.stop();
         assert_eq!(self.services.io.drain(Duration::from_secs(75)).await, 0, "something went on for ever");
-        Self::on(self.calendly, self.store, self.journal, self.clock, self.receiver)
+        self.again(true)
     }
 
     /// Starts the actors.
