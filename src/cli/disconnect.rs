@@ -1,10 +1,10 @@
 //! `disconnect`: the end of a connection, here and at Calendly.
 
-use std::io::{self, IsTerminal as _, Write};
+use std::io::{self, Write};
 
 use super::Done;
 use super::api::{Api, path};
-use super::failure::Usage;
+use super::confirm::confirmed;
 use super::global::Global;
 use crate::domain::ids::ConnectionId;
 
@@ -40,7 +40,8 @@ pub struct Args {
 pub fn execute(args: &Args, global: &Global, out: &mut impl Write) -> anyhow::Result<Done> {
     let config = global.start()?;
     let (api, id) = (Api::of(&config)?, &args.id);
-    if !args.yes && !confirmed(id, &mut io::stderr())? {
+    let question = format!("Disconnect {id}? Its tokens are erased for good.");
+    if !args.yes && !confirmed(&question, &format!("disconnecting {id}"), &mut io::stderr())? {
         writeln!(out, "nothing was done")?;
         return Ok(Done::Failed);
     }
@@ -63,19 +64,4 @@ pub fn execute(args: &Args, global: &Global, out: &mut impl Write) -> anyhow::Re
     };
     writeln!(out, "{id} is disconnected; {at_calendly}")?;
     Ok(Done::Fine)
-}
-
-/// Asks on a terminal, and only there.
-fn confirmed(id: &ConnectionId, terminal: &mut impl Write) -> anyhow::Result<bool> {
-    if !io::stdin().is_terminal() {
-        let what = format!(
-            "disconnecting {id} cannot be undone, and there is no terminal to confirm it on: add --yes"
-        );
-        return Err(Usage(what).into());
-    }
-    write!(terminal, "Disconnect {id}? Its tokens are erased for good. [y/N] ")?;
-    terminal.flush()?;
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer)?;
-    Ok(["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str()))
 }

@@ -3,6 +3,7 @@
 mod api;
 pub mod completions;
 pub mod config;
+mod confirm;
 pub mod connect;
 #[cfg(feature = "simulator")]
 pub mod demo;
@@ -12,6 +13,7 @@ pub mod export;
 pub mod failure;
 pub mod global;
 pub mod import;
+pub mod inbox;
 pub mod keys;
 pub mod migrate;
 pub mod open;
@@ -98,6 +100,9 @@ pub enum Command {
     Plan(plan::Args),
     /// Tell how a connection came to stand as it does
     Why(why::Args),
+    /// Look at the events that Calendly delivered, relay them again, erase them
+    #[command(subcommand)]
+    Inbox(inbox::Command),
     /// Bring the database to this version and say where it is
     Migrate,
     /// Show the effective configuration and where each value came from
@@ -143,6 +148,7 @@ pub fn execute(cli: Cli) -> anyhow::Result<Done> {
         Command::Disconnect(args) => disconnect::execute(&args, &cli.global, &mut out),
         Command::Plan(args) => plan::execute(args, &cli.global, &mut out),
         Command::Why(args) => why::execute(&args, &cli.global, &mut out),
+        Command::Inbox(command) => inbox::execute(&command, &cli.global, &mut out),
         Command::Migrate => migrate::execute(&cli.global, &mut out),
         Command::Config => config::execute(&cli.global, &mut out),
         Command::Keys(command) => keys::execute(&command, &cli.global, &mut out),

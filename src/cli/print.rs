@@ -19,6 +19,16 @@ pub(super) fn time(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
+/// A time of the HTTP API, to the second; anything else as it is.
+pub(super) fn seconds(text: &str) -> String {
+    DateTime::parse_from_rfc3339(text).map_or_else(|_| text.into(), |at| time(at.with_timezone(&Utc)))
+}
+
+/// `1 event is`, `2 events are`.
+pub(super) fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
 /// `in 1h41m`, or `3d4h ago`.
 pub(super) fn from_now(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
     if at <= now { format!("{} ago", span(now - at)) } else { format!("in {}", span(at - now)) }

@@ -10,7 +10,7 @@ use crate::domain::event::{Addressee, Attempt, Attempted, EventId, Kept, NewEven
 use crate::domain::ids::ConnectionId;
 
 /// Some events of the inbox.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
     /// Of this connection.
     pub connection: Option<ConnectionId>,

@@ -20,6 +20,8 @@ pub(super) trait About {
 
 /// Access tokens.
 pub(super) struct Tokens;
+/// Events.
+pub(super) struct Events;
 /// How things stand.
 pub(super) struct Looking;
 /// Changes.
@@ -27,6 +29,9 @@ pub(super) struct Changing;
 
 impl About for Tokens {
     const ROLE: Role = Role::Tokens;
+}
+impl About for Events {
+    const ROLE: Role = Role::Events;
 }
 impl About for Looking {
     const ROLE: Role = Role::Read;

@@ -32,6 +32,11 @@ pub(super) fn invalid(detail: impl Into<String>) -> Problem {
     Problem::new(INVALID_REQUEST, detail)
 }
 
+pub(super) fn duration(name: &str, text: &str) -> Result<Duration, Problem> {
+    humantime::parse_duration(text)
+        .map_err(|_| invalid(format!("{name} is no duration; write it like 30s or 5m")))
+}
+
 /// The `{id}` of the path.
 pub(super) struct Id(pub(super) ConnectionId);
 

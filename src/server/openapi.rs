@@ -5,18 +5,21 @@ use utoipa::{Modify, OpenApi};
 
 use super::problem::Body;
 use super::routes::{
-    access_token, connect, connections, deliveries, grants, health, metrics, oauth_callback, openapi,
+    access_token, connect, connections, deliveries, events, grants, health, metrics, oauth_callback, openapi,
     timeline, verbs,
 };
-use crate::views::{AccessTokenView, ConnectionView, EntryView, WebhookView};
+use crate::views::{
+    AccessTokenView, AttemptView, ConnectionView, EntryView, EventInFullView, EventView, SummaryView,
+    WebhookView,
+};
 
 /// The whole API.
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "calendly-keeper",
-        description = "Keeps every Calendly connection of an application alive: ask it for tokens, hand it grants, see how \
-                       connections stand. Times are RFC 3339 in UTC. Every error is an RFC 9457 problem whose type ends with \
+        description = "Keeps every Calendly connection of an application alive: ask it for tokens, hand it grants, fetch its \
+                       events, see how connections stand. Times are RFC 3339 in UTC. Every error is an RFC 9457 problem whose type ends with \
                        a stable name."
     ),
     paths(
@@ -34,6 +37,13 @@ use crate::views::{AccessTokenView, ConnectionView, EntryView, WebhookView};
         verbs::verify,
         verbs::pause,
         verbs::resume,
+        events::fetch::get,
+        events::one::get,
+        events::ack::post,
+        events::replay::post,
+        events::purge::post,
+        events::resume::post,
+        events::list::get,
         connect::begin,
         connect::confirm,
         connect::look,
@@ -45,6 +55,18 @@ use crate::views::{AccessTokenView, ConnectionView, EntryView, WebhookView};
         ConnectionView,
         WebhookView,
         EntryView,
+        EventView,
+        EventInFullView,
+        AttemptView,
+        SummaryView,
+        events::fetch::Page,
+        events::ack::Acknowledgement,
+        events::replay::Wanted,
+        events::replay::Replayed,
+        events::purge::Wanted,
+        events::purge::Purged,
+        events::resume::Resumed,
+        events::list::Page,
         Body,
         connect::Wanted,
         connect::Made,

@@ -45,6 +45,7 @@ kinds! {
     FORBIDDEN = "forbidden", 403, "The API token has not the role for this";
     NOT_FOUND = "not-found", 404, "There is nothing under this path";
     UNKNOWN_CONNECTION = "unknown-connection", 404, "There is no such connection";
+    UNKNOWN_EVENT = "unknown-event", 404, "There is no such event";
     METHOD_NOT_ALLOWED = "method-not-allowed", 405, "The path knows no such method";
     REAUTHORIZATION_REQUIRED = "reauthorization-required", 409, "The user has to connect again";
     PAUSED = "paused", 409, "The connection is paused";
@@ -53,6 +54,7 @@ kinds! {
     PUBLIC_URL_MISSING = "public-url-missing", 409, "There is no address that browsers could come back to";
     DIFFERENT_USER = "different-user", 409, "The connection belongs to another Calendly user";
     OTHER_CONNECTION = "other-connection", 409, "The ticket belongs to another connection";
+    NO_RELAY = "no-relay", 409, "Events are not relayed";
     TICKET_USED = "ticket-used", 409, "The ticket was used";
     LINK_USED = "link-used", 409, "The link was used";
     FLOW_EXPIRED = "flow-expired", 410, "The connect flow is over";

@@ -39,7 +39,8 @@ pub(super) async fn known_to_actors(state: &State, patience: Duration) -> bool {
     timeout(patience, known).await.is_ok()
 }
 
-fn of_store(error: StoreError) -> Problem {
+/// What is told where the store failed.
+pub(super) fn of_store(error: StoreError) -> Problem {
     match error {
         StoreError::Unavailable(_) | StoreError::Unwritable(_) | StoreError::Unreadable(_) => {
             Problem::new(DATABASE_UNAVAILABLE, error.to_string()).retry_after(AWAY)

@@ -2,6 +2,7 @@
 
 pub mod connect;
 pub mod disconnect;
+pub mod events;
 pub mod foreign;
 pub mod grants;
 pub mod inbox;
@@ -33,6 +34,7 @@ use crate::registry::order::Order;
 use crate::runtime::IoRuntime;
 use crate::shutdown::Shutdown;
 use connect::{ConnectSettings, Flows};
+use events::Readers;
 use inbox::{Inbox, InboxSettings};
 use journal::{Journalling, Use};
 use limiter::Limiter;
@@ -140,6 +142,8 @@ pub struct Services {
     pub inbox: Inbox,
     /// What goes on to the application.
     pub relay: Relay,
+    /// Who fetches events.
+    pub readers: Readers,
     /// How time goes by.
     pub time: TimeWatch,
     /// Where tasks run.
@@ -171,6 +175,7 @@ impl Services {
             notices: Notices::default(),
             inbox: Inbox::default(),
             relay: Relay::default(),
+            readers: Readers::default(),
             time,
             io,
             shutdown,

@@ -3,6 +3,7 @@
 
 mod access_token;
 mod connection;
+mod event;
 mod notice;
 mod relay;
 mod timeline;
@@ -11,6 +12,7 @@ use chrono::{DateTime, SubsecRound as _, Utc};
 
 pub use access_token::AccessTokenView;
 pub use connection::{Beside, ConnectionView, WebhookView};
+pub use event::{AttemptView, EventInFullView, EventView, SummaryView};
 pub use notice::{NoticeView, SystemFaultView};
 pub use relay::RelayView;
 pub use timeline::EntryView;

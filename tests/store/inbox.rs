@@ -127,8 +127,13 @@ pub(crate) async fn a_body_is_kept_byte_for_byte_whatever_it_holds(f: Fixture) {
 
 pub(crate) async fn what_is_not_to_be_relayed_is_only_kept(f: Fixture) {
     let event = NewEvent { relayed: false, backfilled: true, ..created("anna", "1", 4) };
-    let nobodys =
-        NewEvent { connection: None, signature: None, content_type: None, relayed: false, ..arrived("anna", "x", 5) };
+    let nobodys = NewEvent {
+        connection: None,
+        signature: None,
+        content_type: None,
+        relayed: false,
+        ..arrived("anna", "x", 5)
+    };
     f.store.take_in(vec![event.clone(), nobodys.clone()]).await.unwrap();
     assert_eq!(due(&*f.store, 100, &[]).await, []);
     let (kept, attempts) = f.store.event(&event.id).await.unwrap().unwrap();

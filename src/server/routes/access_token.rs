@@ -7,7 +7,7 @@ use actix_web::http::header::CACHE_CONTROL;
 use serde::Deserialize;
 
 use super::super::auth::{Allowed, Tokens};
-use super::super::extract::{Known, Query, invalid};
+use super::super::extract::{Known, Query, duration, invalid};
 use super::super::problem::{
     Body, PAUSED, Problem, REAUTHORIZATION_REQUIRED, TOKEN_UNAVAILABLE, UNKNOWN_CONNECTION,
 };
@@ -96,11 +96,6 @@ fn later(asked: &Asked) -> Result<Option<(Generation, Duration)>, Problem> {
             "wait and after go together, without min_ttl and rejected: wait=30s&after=GENERATION",
         )),
     }
-}
-
-fn duration(name: &str, text: &str) -> Result<Duration, Problem> {
-    humantime::parse_duration(text)
-        .map_err(|_| invalid(format!("{name} is no duration; write it like 30s or 5m")))
 }
 
 fn answer(services: &Services, cell: &Cell, living: &Living) -> HttpResponse {

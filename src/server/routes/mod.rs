@@ -4,6 +4,7 @@ pub(super) mod access_token;
 pub(super) mod connect;
 pub(super) mod connections;
 pub(super) mod deliveries;
+pub(super) mod events;
 pub(super) mod grants;
 pub(super) mod health;
 pub(super) mod metrics;
@@ -76,6 +77,13 @@ fn private(routes: &mut ServiceConfig) {
         .service(at("/v1/connections/{id}/verify").route(web::post().to(verbs::verify)))
         .service(at("/v1/connections/{id}/pause").route(web::post().to(verbs::pause)))
         .service(at("/v1/connections/{id}/resume").route(web::post().to(verbs::resume)))
+        .service(at("/v1/events").route(web::get().to(events::fetch::get)))
+        .service(at("/v1/events/ack").route(web::post().to(events::ack::post)))
+        .service(at("/v1/events/replay").route(web::post().to(events::replay::post)))
+        .service(at("/v1/events/purge").route(web::post().to(events::purge::post)))
+        .service(at("/v1/events/resume").route(web::post().to(events::resume::post)))
+        .service(at("/v1/events/{id}").route(web::get().to(events::one::get)))
+        .service(at("/v1/inbox").route(web::get().to(events::list::get)))
         .service(at("/v1/connect").route(web::post().to(connect::begin)))
         .service(at("/v1/connect/confirm").route(web::post().to(connect::confirm)))
         .service(at("/v1/connect/{flow}").route(web::get().to(connect::look)));
