@@ -23,8 +23,10 @@ mod connect_command;
 mod connect_secrets;
 mod connect_users;
 mod connections;
+mod delivering;
 mod disconnect;
 mod doctor;
+mod events;
 mod examples;
 mod export;
 mod grants;
@@ -37,7 +39,15 @@ mod openapi;
 mod problems;
 #[path = "../binary/process.rs"]
 mod process;
+#[path = "../binary/receiver.rs"]
+mod receiver;
+mod relayed;
 mod secrets;
 mod verbs;
 #[path = "../support/wait.rs"]
 mod wait;
+
+/// Where the receiver looks for it.
+mod support {
+    pub(crate) use crate::wait;
+}

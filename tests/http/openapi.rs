@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 use ureq::http::Method;
 
 use crate::api::{Answer, Served};
+use crate::delivering::taking;
+use crate::receiver::Receiver;
+use crate::relayed::relaying;
 
 const ROUTES: &str = include_str!("../../src/server/routes/mod.rs");
 
@@ -77,8 +80,15 @@ fn every_route_is_described_and_nothing_else_is() {
 
 #[test]
 fn each_route_answers_as_it_says() {
-    let served = Served::with(&["anna", "ben"]);
+    let receiver = Receiver::answering("410 Gone");
+    let served = taking(&["anna", "ben"], relaying(&receiver));
     let document = served.api.get("/openapi.json").is(200).body;
+    served.deliver("anna", crate::delivering::body("invitee.created", "1"));
+    receiver.wait_for(1);
+    let event = served.event_ids().remove(0);
+    let cursor = served.api.get("/v1/events").is(200).body["next_cursor"].as_str().unwrap().to_owned();
+    let (one, again) = (format!("/v1/events/{event}"), format!(r#"{{"ids":["{event}"]}}"#));
+    let ack = format!(r#"{{"consumer":"crm","cursor":"{cursor}"}}"#);
     let line = served.place.user("carla", 3600).import_line();
     let line = line.as_str();
     served.place.simulator.revoke_grant("ben").unwrap();
@@ -127,6 +137,23 @@ fn each_route_answers_as_it_says() {
             Some(r#"{"id":"dora","ticket":"none"}"#),
         ),
         (Method::GET, "/v1/connect/{flow}", "/v1/connect/none", None),
+        (Method::GET, "/v1/events", "/v1/events", None),
+        (Method::GET, "/v1/events", "/v1/events?cursor=x", None),
+        (Method::GET, "/v1/events/{id}", &one, None),
+        (Method::GET, "/v1/events/{id}", "/v1/events/none", None),
+        (Method::GET, "/v1/inbox", "/v1/inbox", None),
+        (Method::GET, "/v1/inbox", "/v1/inbox?limit=0", None),
+        (Method::POST, "/v1/events/ack", "/v1/events/ack", Some(&ack)),
+        (Method::POST, "/v1/events/ack", "/v1/events/ack", Some("{}")),
+        (Method::POST, "/v1/events/ack", "/v1/events/ack", None),
+        (Method::POST, "/v1/events/replay", "/v1/events/replay", Some(&again)),
+        (Method::POST, "/v1/events/replay", "/v1/events/replay", Some(r#"{"ids":["none"]}"#)),
+        (Method::POST, "/v1/events/replay", "/v1/events/replay", Some("{}")),
+        (Method::POST, "/v1/events/resume", "/v1/events/resume", None),
+        (Method::POST, "/v1/events/purge", "/v1/events/purge", Some(r#"{"connection":"anna"}"#)),
+        (Method::POST, "/v1/events/purge", "/v1/events/purge", Some("{}")),
+        (Method::GET, "/v1/events/{id}", &one, None),
+        (Method::POST, "/webhooks/calendly/{id}", "/webhooks/calendly/anna", Some("{}")),
         (Method::GET, "/oauth/callback", "/oauth/callback?state=none&code=none", None),
     ];
     for (method, path, asked, body) in asked {

@@ -7,6 +7,7 @@ mod support;
 mod bad_rows;
 mod clock;
 mod connect;
+mod events;
 mod in_flight;
 mod inbox;
 mod journal;
