@@ -31,7 +31,7 @@ pub struct EventView<'a> {
     /// Found by a backfill: it never came as a delivery.
     pub backfilled: bool,
     /// Calendly's whole body, unchanged; `null` where it was erased, or is no JSON.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<serde_json::Value>)]
     pub payload: Option<&'a RawValue>,
     /// The body where it is no JSON, or nested deeper than most readers go.
     pub payload_base64: Option<String>,

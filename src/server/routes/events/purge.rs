@@ -66,7 +66,7 @@ pub(in crate::server) async fn post(
     let of = selection.connection.clone();
     let services = state.services().clone();
     let purged = work::tracked(&state, async move { events::purge(&services, selection).await }).await?;
-    let of = of.as_ref().map_or("all", |id| id.as_str());
+    let of = of.as_ref().map_or("-", |id| id.as_str());
     info!(target: "inbox", events = purged, connection = of, by:% = asked.name; "erased as asked for");
     Ok(HttpResponse::Ok().json(Purged { purged }))
 }
