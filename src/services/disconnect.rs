@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use super::verification::owner_of;
-use super::{Services, grants};
+use super::{Services, grants, inbox};
 use crate::domain::facts::GrantFact;
 use crate::domain::ids::ConnectionId;
 use crate::domain::secrets::RefreshToken;
@@ -56,7 +56,7 @@ impl Remote {
     }
 }
 
-/// Erases the connection's tokens. `None` where there is no such connection. `by` names the API token that asked.
+/// Erases the connection's tokens, and then what is in its events. `None` where there is no such connection. `by` names the API token that asked.
 ///
 /// # Errors
 /// Where the database does not answer; nothing is changed then, as far as anybody knows.
@@ -82,6 +82,8 @@ pub async fn erase(
     // A deleted cell serves no token: what is asked for with it below is asked for with a copy.
     let as_it_was = Arc::new(Cell::new(cell.connection(), 0.0));
     let Some(erased) = grants::erase(services, id, by).await? else { return Ok(None) };
+    let (store, clock, of) = (services.adapters.store.clone(), services.adapters.clock.clone(), id.clone());
+    services.io.spawn(async move { inbox::erase_of(&*store, &*clock, &of).await });
     Ok(Some(Leaving { cell: as_it_was, refresh_token: erased.refresh_token }))
 }
 

@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 use ureq::http::Method;
 
 use crate::delivering::{body, deliver_to, ids, taking};
+use crate::process::DEADLINE;
+use crate::wait::until;
 
 #[test]
 fn events_come_in_order_with_the_whole_body_unchanged() {
@@ -199,6 +201,18 @@ fn what_is_no_event_is_shown_and_not_fetched() {
     let shown = served.api.get(&format!("/v1/events/{}", listed["id"].as_str().unwrap())).is(200).body;
     assert!(shown["payload"].is_null() && shown["attempts"] == json!([]));
     assert_eq!(STANDARD.decode(shown["payload_base64"].as_str().unwrap()).unwrap(), b"\0 no event");
+}
+
+#[test]
+fn what_a_disconnected_user_was_sent_is_erased() {
+    let served = taking(&["anna", "ben"], |_| ());
+    served.deliver("anna", body("invitee.created", "1"));
+    served.deliver("ben", body("invitee.created", "2"));
+    served.api.delete("/v1/connections/anna").is(204);
+    until("only the other's are left", DEADLINE, || {
+        let left = served.events();
+        left.iter().all(|event| event["connection"] == "ben").then(|| assert_eq!(left.len(), 1))
+    });
 }
 
 #[test]
