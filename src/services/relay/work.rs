@@ -69,7 +69,7 @@ pub(super) async fn run(services: Arc<Services>, settings: RelaySettings, mut wo
             changed = news.changed() => if changed.is_ok() { work.look_now() },
             () = shared.relay.wake.notified() => work.woken(),
             () = shared.shutdown.requested(), if !work.stopping => work.stop(),
-            () = sleep(LOOK_EVERY) => {}
+            () = sleep(work.pause()) => {}
         }
     }
 }
@@ -116,6 +116,16 @@ impl Work {
     fn put_back(&mut self) {
         for event in self.ready.drain(..) {
             self.busy.remove(&event.summary.ordinal);
+        }
+    }
+
+    /// Until there may be something to do that nobody tells of.
+    fn pause(&self) -> Duration {
+        let now = self.now();
+        match self.target.allowed(now) {
+            Allowed::Due(_) | Allowed::Probe => LOOK_EVERY,
+            Allowed::NotBefore(then) => (then - now).to_std().unwrap_or(LOOK_EVERY),
+            Allowed::Paused => COUNT_EVERY.to_std().unwrap_or(LOOK_EVERY),
         }
     }
 
