@@ -10,7 +10,8 @@ use calendly_keeper::simulator::{NewGrant, Options, SeedGrant, SeedUser, Simulat
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// A local Calendly: OAuth with single-use refresh tokens, webhook subscriptions, errors, limits.
+/// A local Calendly: OAuth with single-use refresh tokens, webhook subscriptions, meetings and what is delivered of
+/// them, errors, limits.
 ///
 /// The defaults are what Calendly documents. Where nobody knows what Calendly does there is a switch, and
 /// faults are set while it runs: POST /simulator/faults.
@@ -39,11 +40,19 @@ Examples:
   calendly-simulator --users 5 --import-file grants.jsonl
   calendly-simulator --expires-in 60 --tokens-per-minute 0 --users 1000 --import-file grants.jsonl
   calendly-simulator --reuse revoke-grant --old-access-token revoke --unique-callback global
+  calendly-simulator --users 20 --import-file grants.jsonl --bookings-per-minute 60 --delivery-clock 60
 
 A fault, while it runs: the next answer of the token endpoint is lost after it took effect
   curl -d '{\"endpoint\":\"token\",\"fault\":{\"kind\":\"reset_after\"}}' http://127.0.0.1:8788/simulator/faults
-What happened
-  curl http://127.0.0.1:8788/simulator/ledger";
+A delivery in twenty comes twice
+  curl -d '{\"endpoint\":\"delivery\",\"probability\":0.05,\"fault\":{\"kind\":\"duplicate\"}}' http://127.0.0.1:8788/simulator/faults
+Somebody books, a hundred changes come by themselves
+  curl -d '{\"hosts\":[\"user-1\"]}' http://127.0.0.1:8788/simulator/meetings
+  curl -d '{\"count\":100}' http://127.0.0.1:8788/simulator/bookings/draw
+What happened, what an application should have heard, what was delivered
+  curl http://127.0.0.1:8788/simulator/ledger
+  curl http://127.0.0.1:8788/simulator/events
+  curl http://127.0.0.1:8788/simulator/deliveries";
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
@@ -86,8 +95,12 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     simulator.stop();
     let counters = simulator.counters();
     eprintln!(
-        "calendly-simulator ended requests={} rotations={} tokens_reused={}",
-        counters.requests, counters.rotations, counters.tokens_reused,
+        "calendly-simulator ended requests={} rotations={} tokens_reused={} events_due={} deliveries={}",
+        counters.requests,
+        counters.rotations,
+        counters.tokens_reused,
+        counters.events_due,
+        counters.deliveries_attempted,
     );
     Ok(())
 }

@@ -28,6 +28,8 @@
 //! | `GET /simulator/ledger?newest=1000&user=` | | counters, entries, rates |
 //! | `GET /simulator/counters` | | counters alone |
 //! | `GET`, `PATCH /simulator/options` | some switches | all switches |
+//!
+//! Meetings have their calls in `meetings/control.rs`, deliveries and the due events in `deliveries/control.rs`.
 
 use std::fmt::Display;
 
@@ -40,7 +42,9 @@ use super::answer::Answer;
 use super::authorize::{self, Consent};
 use super::call::{Call, form_decoded};
 use super::control_view::{check, health, ledger, shown_options, shown_user};
+use super::deliveries;
 use super::faults::{Endpoint, Fault, FaultKind};
+use super::meetings;
 use super::seed::{NewGrant, NewSubscription, Plan, SeedUser};
 use super::shared::Shared;
 use super::state::State;
@@ -123,7 +127,10 @@ fn answered(shared: &Shared, method: &str, segments: &[&str], call: &Call) -> An
             shared.options_changed();
             shown
         }
-        _ => return Ok(None),
+        (_, ["meetings" | "invitees" | "bookings", ..]) => {
+            return meetings::control::answered(shared, method, segments, body);
+        }
+        _ => return deliveries::control::answered(shared, method, segments, &call.parameters(), body),
     };
     Ok(Some((200, value)))
 }
@@ -132,7 +139,7 @@ fn made(value: Value) -> Answered {
     Ok(Some((201, value)))
 }
 
-fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
+pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     let body = if body.is_empty() { b"{}" } else { body };
     serde_json::from_slice(body).map_err(|error| SimulatorError::Invalid(format!("body: {error}")))
 }

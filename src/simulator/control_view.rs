@@ -101,5 +101,8 @@ pub(super) fn shown_options(state: &State) -> Value {
     if let Some(options) = options.as_object_mut() {
         options.remove("client_secret");
     }
+    if let Some(deliveries) = options["deliveries"].as_object_mut() {
+        deliveries.remove("signing_key");
+    }
     options
 }

@@ -110,6 +110,9 @@ pub(super) enum Denial {
     Resource,
     NotYours,
     Unauthorized,
+    Event,
+    AlsoOrganization,
+    NotInOrganization,
 }
 
 pub(super) fn permission_denied(denial: Denial) -> Answer {
@@ -118,6 +121,11 @@ pub(super) fn permission_denied(denial: Denial) -> Answer {
         Denial::Resource => "You do not have permission to access this resource.",
         Denial::NotYours => "You do not have permission",
         Denial::Unauthorized => "Unauthorized",
+        Denial::Event => "You are not allowed to view this event",
+        Denial::AlsoOrganization => {
+            "Please also specify organization when requesting events for a user within your organization."
+        }
+        Denial::NotInOrganization => "This user is not in your organization",
     };
     api(403, "Permission Denied", message)
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::chance::Chance;
 use super::faults::{Endpoint, Fault, FaultKind};
 
 /// A fault that is set.
@@ -39,12 +40,12 @@ pub(super) struct FaultBook {
     set: Vec<SetFault>,
     next_id: u64,
     seed: u64,
-    random: u64,
+    chance: Chance,
 }
 
 impl FaultBook {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { set: Vec::new(), next_id: 1, seed, random: seed }
+        Self { set: Vec::new(), next_id: 1, seed, chance: Chance::new(seed) }
     }
 
     pub(crate) fn seed(&self) -> u64 {
@@ -86,16 +87,18 @@ impl FaultBook {
     /// Which faults fire for this request: delays add up, of the others the first.
     pub(crate) fn judge(&mut self, endpoint: Endpoint, user: Option<u32>) -> Verdict {
         let mut verdict = Verdict::default();
-        let random = &mut self.random;
+        let chance = &mut self.chance;
         for fault in &mut self.set {
-            let meant = (fault.endpoint == Endpoint::Any || fault.endpoint == endpoint)
+            // What the simulator sends itself is no request that arrives.
+            let anywhere = fault.endpoint == Endpoint::Any && endpoint != Endpoint::Delivery;
+            let meant = (anywhere || fault.endpoint == endpoint)
                 && (fault.user_number.is_none() || fault.user_number == user)
                 && fault.left != Some(0);
             let delay = matches!(fault.fault, FaultKind::Delay { .. } | FaultKind::DelayAnswer { .. });
             if !meant || (!delay && verdict.kind.is_some()) {
                 continue;
             }
-            if fault.probability.is_some_and(|probability| fraction(random) >= probability) {
+            if fault.probability.is_some_and(|probability| !chance.happens(probability)) {
                 continue;
             }
             fault.fired += 1;
@@ -108,14 +111,4 @@ impl FaultBook {
         }
         verdict
     }
-}
-
-/// The next number of a splitmix64 sequence, from 0 up to but not including 1.
-fn fraction(state: &mut u64) -> f64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut mixed = *state;
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^= mixed >> 31;
-    (mixed >> 11) as f64 / (1u64 << 53) as f64
 }

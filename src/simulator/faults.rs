@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// Where requests arrive and faults can be set.
+/// Where requests arrive, or leave, and faults can be set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Endpoint {
@@ -26,13 +26,23 @@ pub enum Endpoint {
     WebhooksCreate,
     /// `DELETE /webhook_subscriptions/{uuid}`
     WebhooksDelete,
-    /// In a fault: every one of them. In counts: what matched none of them.
+    /// `GET /scheduled_events`
+    ScheduledEventsList,
+    /// `GET /scheduled_events/{uuid}`
+    ScheduledEventsGet,
+    /// `GET /scheduled_events/{uuid}/invitees`
+    InviteesList,
+    /// `GET /scheduled_events/{event_uuid}/invitees/{invitee_uuid}`
+    InviteesGet,
+    /// What the simulator itself posts to a callback URL.
+    Delivery,
+    /// In a fault: every one of them but `Delivery`. In counts: what matched none of them.
     Any,
 }
 
 impl Endpoint {
     /// Every endpoint, in the order in which counts are kept.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 14] = [
         Self::Token,
         Self::Revoke,
         Self::Introspect,
@@ -41,6 +51,11 @@ impl Endpoint {
         Self::WebhooksGet,
         Self::WebhooksCreate,
         Self::WebhooksDelete,
+        Self::ScheduledEventsList,
+        Self::ScheduledEventsGet,
+        Self::InviteesList,
+        Self::InviteesGet,
+        Self::Delivery,
         Self::Any,
     ];
 
@@ -56,6 +71,11 @@ impl Endpoint {
             Self::WebhooksGet => "webhooks_get",
             Self::WebhooksCreate => "webhooks_create",
             Self::WebhooksDelete => "webhooks_delete",
+            Self::ScheduledEventsList => "scheduled_events_list",
+            Self::ScheduledEventsGet => "scheduled_events_get",
+            Self::InviteesList => "invitees_list",
+            Self::InviteesGet => "invitees_get",
+            Self::Delivery => "delivery",
             Self::Any => "any",
         }
     }
@@ -143,6 +163,9 @@ pub enum FaultKind {
     InvalidGrantOnce,
     /// `invalid_client` without effect. OAuth endpoints only.
     InvalidClient,
+    /// What was delivered is delivered once more. Endpoint `delivery` only, where of the others `delay` (so that it
+    /// is overtaken), `reset_before` and `reset_after` (it arrives, its answer does not) can be.
+    Duplicate,
 }
 
 /// A fault to set: where, for whom, how often, what.
@@ -213,7 +236,11 @@ impl Fault {
             }
             Err(format!("endpoint: `{}`, this kind of fault needs {where_}", self.endpoint.name()))
         };
+        let delivery = self.endpoint == Endpoint::Delivery;
         match &self.kind {
+            FaultKind::Duplicate => only_on(delivery, "`delivery`"),
+            FaultKind::Delay { .. } | FaultKind::ResetBefore | FaultKind::ResetAfter => Ok(()),
+            _ if delivery => only_on(false, "an endpoint where requests arrive"),
             FaultKind::Status { code, headers, .. } => {
                 status("code", *code, 200, 599)?;
                 for (name, value) in headers {

@@ -85,6 +85,14 @@ pub struct Counters {
     pub subscriptions_deleted: u64,
     /// Subscriptions that became disabled.
     pub subscriptions_disabled: u64,
+    /// Events of meetings that an application should have seen.
+    pub events_due: u64,
+    /// Deliveries sent, retries and repetitions included.
+    pub deliveries_attempted: u64,
+    /// Deliveries answered 2xx.
+    pub deliveries_succeeded: u64,
+    /// Deliveries given up: tried for a day, or their subscription ended.
+    pub deliveries_dropped: u64,
     /// Faults that fired.
     pub faults_fired: u64,
 }
@@ -172,13 +180,7 @@ impl Ledger {
     pub(crate) fn request(&mut self, endpoint: Endpoint, user: Option<u32>, at: i64) {
         let second = at.div_euclid(SECOND);
         self.counters.requests += 1;
-        self.requests[endpoint as usize] += 1;
-        if self.seconds.back().is_none_or(|last| last.second < second) {
-            keep(&mut self.seconds, SECONDS_KEPT, Second { second, requests: [0; Endpoint::ALL.len()] });
-        }
-        if let Some(last) = self.seconds.back_mut() {
-            last.requests[endpoint as usize] += 1;
-        }
+        self.count(endpoint, second);
         if let Some(rate) = user.and_then(|user| self.users.get_mut(user as usize)) {
             if rate.second != second {
                 rate.second = second;
@@ -187,6 +189,21 @@ impl Ledger {
             rate.requests += 1;
             rate.in_second += 1;
             rate.peak = rate.peak.max(rate.in_second);
+        }
+    }
+
+    /// The simulator itself has sent something: it counts in the endpoint's rate, not among the requests.
+    pub(crate) fn sent(&mut self, endpoint: Endpoint, at: i64) {
+        self.count(endpoint, at.div_euclid(SECOND));
+    }
+
+    fn count(&mut self, endpoint: Endpoint, second: i64) {
+        self.requests[endpoint as usize] += 1;
+        if self.seconds.back().is_none_or(|last| last.second < second) {
+            keep(&mut self.seconds, SECONDS_KEPT, Second { second, requests: [0; Endpoint::ALL.len()] });
+        }
+        if let Some(last) = self.seconds.back_mut() {
+            last.requests[endpoint as usize] += 1;
         }
     }
 

@@ -75,7 +75,7 @@ pub struct SubscriptionEntry {
     pub uri: String,
     /// Its callback URL as it was asked for.
     pub callback_url: String,
-    /// `api`, `control` or `revocation`.
+    /// `api`, `control`, `revocation` or `deliveries`.
     pub by: &'static str,
     /// Whose token did it, where one did: a user URI.
     pub user: Option<String>,

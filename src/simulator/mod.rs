@@ -1,4 +1,5 @@
-//! A faithful local Calendly: OAuth with single-use refresh tokens, webhook subscriptions, errors, limits.
+//! A faithful local Calendly: OAuth with single-use refresh tokens, webhook subscriptions, meetings, deliveries, errors,
+//! limits.
 //! For the demo, the tests and the benches; it shares no types with the client that talks to it.
 //!
 //! What Calendly documents is the default, what nobody knows is a switch ([`Options`]), what may go wrong is a
@@ -17,8 +18,9 @@
 //! ```
 //!
 //! The way through a request: `server` accepts, `serve` reads it and applies faults, `routes` finds the module
-//! (`oauth`, `oauth_tokens`, `authorize`, `users`, `webhooks`, `webhook_create`), which acts on `state` under one
-//! lock; `departure` sends the answer and notes that it left whole. `/simulator/...` is `control`.
+//! (`oauth`, `oauth_tokens`, `authorize`, `users`, `webhooks`, `webhook_create`, `meetings`), which acts on `state` under
+//! one lock; `departure` sends the answer and notes that it left whole. `/simulator/...` is `control`. What happens to
+//! `meetings`, by hand or by itself, `deliveries` tells whoever subscribed.
 #![allow(
     clippy::disallowed_methods,
     reason = "a server of its own, outside the keeper's runtimes and clocks"
@@ -28,9 +30,11 @@ mod answer;
 mod api;
 mod authorize;
 mod call;
+mod chance;
 mod consent_page;
 pub mod control;
 mod control_view;
+mod deliveries;
 mod departure;
 mod errors;
 mod fault_book;
@@ -39,6 +43,7 @@ mod grants;
 mod ledger;
 mod ledger_view;
 mod limits;
+mod meetings;
 mod oauth;
 mod oauth_tokens;
 mod options;
@@ -65,6 +70,7 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
+pub use deliveries::{AfterRetries, DeliveryAttempt, DeliveryOptions, DueEvent};
 pub use fault_book::SetFault;
 pub use faults::{Endpoint, Fault, FaultKind};
 pub use grants::{AccessTokenState, RefreshTokenState};
@@ -72,6 +78,7 @@ pub use ledger::{Change, Counters, PresentationOutcome};
 pub use ledger_view::{
     AccessEntry, EndpointRate, IssuedEntry, LedgerView, PresentedEntry, SubscriptionEntry, UserRate,
 };
+pub use meetings::{Booked, Booking, Canceler, MeetingOptions, UpdatedAt};
 pub use options::{AfterRevoke, MissingEventScope, OldAccessToken, Options, Reuse, Rotation, UniqueCallback};
 pub use scopes::DEFAULT_SCOPES;
 pub use seed::{NewGrant, NewSubscription, Plan, RefreshTokenFacts, Role, SeedGrant, SeedUser, UserUri};
@@ -218,8 +225,8 @@ impl Simulator {
         self.shared().release()
     }
 
-    /// Changes switches of the running simulator. `listen`, the client, `seed`, `uri_base` and `ledger_entries`
-    /// are fixed: changing them here does nothing.
+    /// Changes switches of the running simulator. `listen`, the client, `seed`, `uri_base`, `ledger_entries` and
+    /// `delivery_connect_timeout` are fixed: changing them here does nothing.
     ///
     /// # Errors
     /// A switch has a value that cannot be; nothing is changed then.

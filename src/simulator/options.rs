@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
+use super::deliveries::DeliveryOptions;
+use super::meetings::MeetingOptions;
 use super::tokens::TokenName;
 
 /// When a presented refresh token dies.
@@ -152,6 +154,15 @@ pub struct Options {
     #[arg(long, value_name = "COUNT", default_value_t = 50, help_heading = "API")]
     pub free_requests_per_minute: u32,
 
+    /// The meetings that come by themselves.
+    #[command(flatten)]
+    #[serde(default)]
+    pub meetings: MeetingOptions,
+    /// What is sent to callback URLs.
+    #[command(flatten)]
+    #[serde(default)]
+    pub deliveries: DeliveryOptions,
+
     /// How far the simulator's clock is ahead, as seen in `Date`, `created_at` and the like.
     #[arg(long, value_name = "SECONDS", default_value_t = 0, allow_hyphen_values = true)]
     pub date_skew_seconds: i64,
@@ -198,7 +209,8 @@ impl Options {
         {
             return Err(format!("uri_base: `{base}`, use a URL without a slash at its end"));
         }
-        Ok(())
+        self.meetings.validate()?;
+        self.deliveries.validate()
     }
 
     /// These options with the fields of `change` put over them, checked; for the control API.
@@ -211,9 +223,19 @@ impl Options {
                 return Err(format!("{fixed}: fixed at start, start another simulator for another value"));
             }
         }
+        if change.get("deliveries").is_some_and(|change| change.get("delivery_connect_timeout").is_some()) {
+            return Err(
+                "delivery_connect_timeout: fixed at start, start another simulator for another value".into(),
+            );
+        }
         let mut whole = serde_json::to_value(self).map_err(|error| format!("options: {error}"))?;
         for (field, value) in change {
-            whole[field] = value.clone();
+            match (&mut whole[field], value) {
+                (serde_json::Value::Object(group), serde_json::Value::Object(change)) => {
+                    group.extend(change.clone());
+                }
+                (place, value) => *place = value.clone(),
+            }
         }
         let changed: Self = serde_json::from_value(whole).map_err(|error| format!("options: {error}"))?;
         changed.validate()?;
@@ -248,6 +270,8 @@ impl Default for Options {
             page_token_lifetime: 0,
             paid_requests_per_minute: 500,
             free_requests_per_minute: 50,
+            meetings: MeetingOptions::default(),
+            deliveries: DeliveryOptions::default(),
             date_skew_seconds: 0,
             ledger_entries: 100_000,
         }

@@ -11,9 +11,12 @@ use super::time::SECOND;
 const DEFAULT_COUNT: usize = 20;
 const MAX_COUNT: usize = 100;
 
+/// What a list is ordered by, and the item's number: one value for each item.
+pub(super) type Key = (i64, u32);
+
 /// A part of a list, and the tokens of its neighbours.
 pub(super) struct Page {
-    pub items: Vec<u32>,
+    pub items: Vec<Key>,
     next: Option<String>,
     previous: Option<String>,
 }
@@ -21,7 +24,7 @@ pub(super) struct Page {
 /// Cuts the page out of `all` that the parameters ask for. `all` is in list order; a token names the item it
 /// starts after (or ends before), so that items deleted between two pages shift nothing.
 pub(super) fn page(
-    all: &[u32],
+    all: &[Key],
     parameters: &Form<'_>,
     descending: bool,
     lifetime: i64,
@@ -32,7 +35,7 @@ pub(super) fn page(
         Some(Ok(count @ 1..=MAX_COUNT)) => count,
         Some(_) => return Err(("count", format!("must be an integer from 1 to {MAX_COUNT}"))),
     };
-    let comes_before = |item: u32, key: u32| if descending { item > key } else { item < key };
+    let comes_before = |item: Key, key: Key| if descending { item > key } else { item < key };
     let (start, end) = match parameters.get("page_token") {
         None => (0, count),
         Some(token) => match read(token, lifetime, now) {
@@ -74,15 +77,15 @@ impl Page {
     }
 }
 
-fn written(direction: u8, key: u32, now: i64) -> String {
-    BASE64_URL_SAFE_NO_PAD.encode(format!("{}:{key}:{now}", direction as char))
+fn written(direction: u8, (order, number): Key, now: i64) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(format!("{}:{order}:{number}:{now}", direction as char))
 }
 
-fn read(token: &str, lifetime: i64, now: i64) -> Option<(u8, u32)> {
+fn read(token: &str, lifetime: i64, now: i64) -> Option<(u8, Key)> {
     let text = String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
     let mut parts = text.split(':');
     let direction = *parts.next()?.as_bytes().first()?;
-    let key = parts.next()?.parse().ok()?;
+    let key = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
     let issued_at: i64 = parts.next()?.parse().ok()?;
     let stale = lifetime > 0 && now - issued_at > lifetime * SECOND;
     (!stale).then_some((direction, key))
@@ -93,13 +96,13 @@ mod tests {
     use super::*;
     use crate::simulator::call::Form;
 
-    fn ask(all: &[u32], query: &str, lifetime: i64, now: i64) -> Result<Page, Detail> {
+    fn ask(all: &[Key], query: &str, lifetime: i64, now: i64) -> Result<Page, Detail> {
         page(all, &Form::of_query(query), false, lifetime, now)
     }
 
     #[test]
     fn a_page_token_lives_as_long_as_it_is_told() {
-        let all: Vec<u32> = (0..30).collect();
+        let all: Vec<Key> = (0..30).map(|number| (0, number)).collect();
         let token = ask(&all, "", 60, 0).unwrap().next.unwrap();
         let query = format!("page_token={token}");
         assert!(ask(&all, &query, 60, 60 * SECOND).is_ok());
@@ -109,14 +112,15 @@ mod tests {
 
     #[test]
     fn what_is_deleted_between_two_pages_shifts_nothing() {
-        let all: Vec<u32> = (0..10).collect();
+        let all: Vec<Key> = (0..10).map(|number| (0, number)).collect();
+        let numbers = |page: &Page| page.items.iter().map(|item| item.1).collect::<Vec<_>>();
         let first = ask(&all, "count=4", 0, 0).unwrap();
-        assert_eq!(first.items, [0, 1, 2, 3]);
-        let left: Vec<u32> = all.iter().copied().filter(|item| *item != 1 && *item != 3).collect();
+        assert_eq!(numbers(&first), [0, 1, 2, 3]);
+        let left: Vec<Key> = all.iter().copied().filter(|item| item.1 != 1 && item.1 != 3).collect();
         let query = format!("count=4&page_token={}", first.next.unwrap());
         let second = ask(&left, &query, 0, 0).unwrap();
-        assert_eq!(second.items, [4, 5, 6, 7]);
+        assert_eq!(numbers(&second), [4, 5, 6, 7]);
         let query = format!("count=4&page_token={}", second.previous.unwrap());
-        assert_eq!(ask(&left, &query, 0, 0).unwrap().items, [0, 2]);
+        assert_eq!(numbers(&ask(&left, &query, 0, 0).unwrap()), [0, 2]);
     }
 }

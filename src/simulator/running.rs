@@ -1,4 +1,4 @@
-//! A simulator's life: it listens, goes down, comes back, and ends with its last handle.
+//! A simulator's life: it listens, delivers and books, goes down, comes back, and ends with its last handle.
 
 use std::io;
 use std::net::SocketAddr;
@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
+use super::deliveries;
+use super::meetings;
 use super::options::Options;
 use super::server;
 use super::shared::Shared;
@@ -17,7 +19,7 @@ pub(super) struct Running {
     pub address: SocketAddr,
     pub seed: u64,
     runtime: Handle,
-    /// Of the listener and its connections, while it listens.
+    /// Of the listener, its connections and what goes out, while it listens.
     listening: Mutex<Option<CancellationToken>>,
     pub client_id: String,
     pub client_secret: String,
@@ -72,7 +74,10 @@ impl Running {
 
     fn accept_on(&self, listener: tokio::net::TcpListener) -> CancellationToken {
         let cancelled = CancellationToken::new();
-        self.runtime.spawn(server::accept(listener, Arc::clone(&self.shared), cancelled.clone()));
+        let shared = || Arc::clone(&self.shared);
+        self.runtime.spawn(server::accept(listener, shared(), cancelled.clone()));
+        self.runtime.spawn(deliveries::deliver(shared(), cancelled.clone()));
+        self.runtime.spawn(meetings::book_by_itself(shared(), cancelled.clone()));
         cancelled
     }
 }

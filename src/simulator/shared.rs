@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::fault_book::FaultBook;
 use super::state::State;
@@ -17,6 +17,8 @@ pub(super) struct Shared {
     date_skew_seconds: AtomicI64,
     held: AtomicUsize,
     releases: watch::Sender<u64>,
+    /// How often meetings come by themselves may have changed.
+    rate_changed: Notify,
 }
 
 impl Shared {
@@ -27,6 +29,7 @@ impl Shared {
             date_skew_seconds: AtomicI64::new(state.options.date_skew_seconds),
             held: AtomicUsize::new(0),
             releases: watch::Sender::new(0),
+            rate_changed: Notify::new(),
             state: Mutex::new(state),
         }
     }
@@ -53,8 +56,17 @@ impl Shared {
 
     /// To be called after the options were changed.
     pub(crate) fn options_changed(&self) {
-        let skew = self.state().options.date_skew_seconds;
-        self.date_skew_seconds.store(skew, Ordering::Relaxed);
+        let mut state = self.state();
+        let pace = state.options.deliveries.delivery_clock;
+        state.deliveries.queue.set_pace(pace);
+        self.date_skew_seconds.store(state.options.date_skew_seconds, Ordering::Relaxed);
+        drop(state);
+        self.rate_changed.notify_one();
+    }
+
+    /// Returns when the options were changed.
+    pub(crate) async fn rate_changed(&self) {
+        self.rate_changed.notified().await;
     }
 
     /// How many answers are held back now.

@@ -1,12 +1,15 @@
-//! Everything the simulator knows, behind its one lock: users, organizations, grants, subscriptions, ledger.
+//! Everything the simulator knows, behind its one lock: users, organizations, grants, subscriptions, meetings, what is
+//! to be delivered, the ledger.
 //! Lookups and the changes that touch several of them at once; rules of one thing live with that thing.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::deliveries::Deliveries;
 use super::grants::{AccessTokenState, Grant, RefreshTokenState, Whole};
 use super::ledger::{Change, Ledger};
 use super::limits::Window;
+use super::meetings::Meetings;
 use super::oauth::Code;
 use super::options::{AfterRevoke, Options};
 use super::seed::{Plan, Role};
@@ -37,6 +40,8 @@ pub(super) struct State {
     pub organizations: Vec<u128>,
     pub grants: Vec<Grant>,
     pub subscriptions: Subscriptions,
+    pub meetings: Meetings,
+    pub deliveries: Deliveries,
     pub codes: HashMap<String, Code>,
     /// Who answers the next consent page, and what he grants.
     pub consent: super::authorize::Consent,
@@ -63,6 +68,8 @@ impl State {
         Self {
             text: TokenText::new(seed),
             ledger: Ledger::new(options.ledger_entries),
+            meetings: Meetings::new(seed),
+            deliveries: Deliveries::new(&options.deliveries, options.ledger_entries, seed),
             options,
             base,
             users: Vec::new(),
@@ -142,7 +149,7 @@ impl State {
         self.uri("webhook_subscriptions", uuid)
     }
 
-    fn uri(&self, kind: &str, uuid: u128) -> String {
+    pub(crate) fn uri(&self, kind: &str, uuid: u128) -> String {
         format!("{}/{kind}/{}", self.base, uuid::Uuid::from_u128(uuid))
     }
 
@@ -254,12 +261,14 @@ impl State {
             entry.updated_at = now;
             let (uuid, url) = (entry.uuid, Arc::clone(&entry.url));
             self.ledger.subscription(now, Change::Disabled, uuid, url, by, None);
+            self.drop_deliveries(number);
         }
     }
 
     pub(crate) fn delete_subscription(&mut self, number: u32, by: &'static str, user: Option<u32>) {
         if let Some(entry) = self.subscriptions.remove(number) {
             self.ledger.subscription(time::now(), Change::Deleted, entry.uuid, entry.url, by, user);
+            self.drop_deliveries(number);
         }
     }
 }

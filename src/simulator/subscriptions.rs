@@ -38,6 +38,10 @@ pub(super) struct Subscription {
     pub created_at: i64,
     pub updated_at: i64,
     pub retry_started_at: Option<i64>,
+    /// Of the creation; without one the application's signs.
+    pub signing_key: Option<String>,
+    /// Since when, on the clock of deliveries, nothing has arrived though something was sent.
+    pub failing_since: Option<i64>,
 }
 
 #[derive(Default)]

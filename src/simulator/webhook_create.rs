@@ -24,6 +24,7 @@ struct Wanted {
     scope: SubscriptionScope,
     organization: String,
     user: Option<String>,
+    signing_key: Option<String>,
 }
 
 pub(super) fn create(state: &mut State, call: &Call) -> Answer {
@@ -46,9 +47,12 @@ fn create_for(state: &mut State, caller: Caller, wanted: Wanted) -> Answer {
     if state.subscriptions.is_taken(&wanted.url, caller.user, caller.organization, width) {
         return errors::already_exists();
     }
-    let Wanted { url, events, scope, .. } = wanted;
+    let Wanted { url, events, scope, signing_key, .. } = wanted;
     let url: Arc<str> = url.into();
     let number = add(state, caller.user, Some(caller.grant), url, events, scope, ("api", Some(caller.user)));
+    if let Some(entry) = state.subscriptions.get_mut(number) {
+        entry.signing_key = signing_key;
+    }
     match state.subscriptions.get(number) {
         Some(entry) => created(state, entry),
         None => errors::not_found(),
@@ -81,6 +85,8 @@ pub(super) fn add(
         created_at: now,
         updated_at: now,
         retry_started_at: None,
+        signing_key: None,
+        failing_since: None,
     })
 }
 
@@ -151,7 +157,10 @@ fn wanted(body: &[u8]) -> Result<Wanted, Vec<Detail>> {
     }
     let events = events(&members, scope, &mut details);
     match scope {
-        Some(scope) if details.is_empty() => Ok(Wanted { url, events, scope, organization, user }),
+        Some(scope) if details.is_empty() => {
+            let signing_key = text("signing_key");
+            Ok(Wanted { url, events, scope, organization, user, signing_key })
+        }
         _ => Err(details),
     }
 }

@@ -68,12 +68,13 @@ fn list_for(state: &State, call: &Call, caller: Caller) -> Answer {
         }
     }
     let of_organization = state.subscriptions.of_organization(caller.organization);
-    let mut all: Vec<u32> = of_organization
+    let mut all: Vec<paging::Key> = of_organization
         .filter(|(_, entry)| {
             entry.scope.text() == wanted
                 && (entry.scope == SubscriptionScope::Organization || entry.creator == caller.user)
         })
-        .map(|(number, _)| number)
+        // Numbers are given in the order of creation.
+        .map(|(number, _)| (0, number))
         .collect();
     if descending {
         all.reverse();
@@ -83,7 +84,7 @@ fn list_for(state: &State, call: &Call, caller: Caller) -> Answer {
         Ok(page) => page,
         Err(detail) => return errors::invalid_argument(&[detail]),
     };
-    let shown_items = page.items.iter().filter_map(|number| state.subscriptions.get(*number));
+    let shown_items = page.items.iter().filter_map(|(_, number)| state.subscriptions.get(*number));
     let collection: Vec<Value> = shown_items.map(|entry| shown(state, entry)).collect();
     let path = format!("{}/webhook_subscriptions", state.base);
     Answer::json(200, &json!({"collection": collection, "pagination": page.pagination(&path, &parameters)}))

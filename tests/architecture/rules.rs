@@ -89,8 +89,9 @@ pub(crate) const PLACES: &[Place] = &[
     place("libsqlite3_sys", STORE, SQL),
     place(
         "reqwest",
-        &["calendly", "outgoing"],
-        "one configured client each for Calendly and for the application: no redirects, nothing sent twice",
+        &["calendly", "outgoing", "simulator/deliveries"],
+        "one configured client each for Calendly, for the application, and for the simulated Calendly's deliveries: no \
+         redirects, nothing sent twice",
     ),
     place("hyper", SIMULATOR, "a deployed keeper is built without it"),
     place("hyper_util", SIMULATOR, "a deployed keeper is built without it"),

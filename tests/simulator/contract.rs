@@ -7,11 +7,11 @@ use serde_json::Value;
 
 use crate::support::{Answered, api, create, me, oauth, refresh, start, text, user_subscription, usual};
 
-const OPENAPI: &str =
+pub(crate) const OPENAPI: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/reference/calendly/openapi-2026-partial.json");
 const ERRORS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/reference/calendly/samples/errors.json");
 
-fn read(path: &str) -> Value {
+pub(crate) fn read(path: &str) -> Value {
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
@@ -26,19 +26,21 @@ fn schema(document: &Value, path: &str, method: &str, status: u16) -> Value {
     schema
 }
 
-fn check(document: &Value, path: &str, method: &str, answer: &Answered) {
+pub(crate) fn mistakes(schema: &Value, body: &Value) -> Vec<String> {
+    let validator = jsonschema::options().should_validate_formats(true).build(schema).unwrap();
+    let mistakes = validator.iter_errors(body);
+    mistakes.map(|mistake| format!("{} at {}", mistake, mistake.instance_path())).collect()
+}
+
+pub(crate) fn check(document: &Value, path: &str, method: &str, answer: &Answered) {
     let schema = schema(document, path, method, answer.status);
     if schema.is_null() {
         assert_eq!(answer.text, "", "{method} {path}: no body is described");
         return;
     }
     assert!(answer.header("content-type").starts_with("application/json"));
-    let validator = jsonschema::options().should_validate_formats(true).build(&schema).unwrap();
     let body = answer.json();
-    let mistakes: Vec<String> = validator
-        .iter_errors(&body)
-        .map(|mistake| format!("{} at {}", mistake, mistake.instance_path()))
-        .collect();
+    let mistakes = mistakes(&schema, &body);
     assert!(mistakes.is_empty(), "{method} {path} {}: {mistakes:?} in {body}", answer.status);
 }
 
@@ -100,7 +102,7 @@ async fn every_answer_of_the_api_is_as_calendly_describes_it() {
 }
 
 /// The collected error bodies that this test provokes, by what they say.
-fn collected(errors: &Value, surface: &str, status: u16, says: &str) -> Value {
+pub(crate) fn collected(errors: &Value, surface: &str, status: u16, says: &str) -> Value {
     let found = errors.as_array().unwrap().iter().find(|error| {
         error["surface"] == surface && error["status"] == status && error["body"].to_string().contains(says)
     });

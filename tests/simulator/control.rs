@@ -100,14 +100,15 @@ async fn mistakes_name_the_field_and_change_nothing() {
             "faults",
             json!({"endpoint": "tokn", "fault": {"kind": "hold"}}),
             "endpoint: `tokn`, use one of token, revoke, introspect, users_me, webhooks_list, webhooks_get, \
-             webhooks_create, webhooks_delete, any",
+             webhooks_create, webhooks_delete, scheduled_events_list, scheduled_events_get, invitees_list, invitees_get, \
+             delivery, any",
         ),
         (
             "faults",
             json!({"endpoint": "token", "fault": {"kind": "hlod"}}),
             "body: unknown variant `hlod`, expected one of `status`, `gateway_after_effect`, `delay`, `delay_answer`, \
              `hold`, `reset_before`, `reset_after`, `truncate`, `not_json`, `html_before`, `odd_token`, `rate_limited`, \
-             `redirect`, `invalid_grant_once`, `invalid_client`",
+             `redirect`, `invalid_grant_once`, `invalid_client`, `duplicate`",
         ),
         (
             "faults",
