@@ -15,6 +15,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use sha2::Sha256;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 /// One delivery, as it came.
 #[derive(Clone, Debug)]
@@ -61,6 +62,7 @@ struct Inner {
 pub(crate) struct Application {
     port: u16,
     inner: Arc<Mutex<Inner>>,
+    gone_on: Arc<watch::Sender<()>>,
 }
 
 impl Application {
@@ -68,7 +70,7 @@ impl Application {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let inner = Inner { heard: Vec::new(), status: 200, hangs: false };
-        let application = Self { port, inner: Arc::new(Mutex::new(inner)) };
+        let application = Self { port, inner: Arc::new(Mutex::new(inner)), gone_on: Arc::default() };
         let serving = application.clone();
         tokio::spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
@@ -92,7 +94,7 @@ impl Application {
             (inner.status, inner.hangs)
         };
         if hangs {
-            std::future::pending::<()>().await;
+            let _ = self.gone_on.subscribe().changed().await;
         }
         Ok(Response::builder().status(status).header(LOCATION, "/elsewhere").body(Full::default()).unwrap())
     }
@@ -109,6 +111,11 @@ impl Application {
     /// From now on it takes requests and says nothing, or answers again.
     pub(crate) fn hangs(&self, hangs: bool) {
         self.inner().hangs = hangs;
+    }
+
+    /// What it has taken until now is answered.
+    pub(crate) fn goes_on(&self) {
+        self.gone_on.send_replace(());
     }
 
     pub(crate) fn heard(&self) -> Vec<Heard> {

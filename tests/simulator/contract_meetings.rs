@@ -6,7 +6,7 @@ use calendly_keeper::simulator::{Booking, Canceler};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::application::{Application, subscribe};
+use crate::application::{Application, Heard, subscribe};
 use crate::contract::{OPENAPI, check, collected, mistakes, read};
 use crate::support::{Answered, api, until, usual};
 
@@ -117,7 +117,7 @@ async fn deliveries_look_like_those_that_were_captured() {
     simulator.set_no_show(&booked.invitee, false).unwrap();
     simulator.cancel(&booked.invitee, Canceler::Invitee).unwrap();
     until("the deliveries", || simulator.pending_deliveries() == 0).await;
-    let heard: Vec<Value> = application.heard().iter().map(|heard| heard.json()).collect();
+    let heard: Vec<Value> = application.heard().iter().map(Heard::json).collect();
     let of = |name: &str| heard.iter().find(|body| body["event"] == name).unwrap();
     for body in &heard {
         let envelope: Vec<&String> = body.as_object().unwrap().keys().collect();

@@ -41,6 +41,36 @@ async fn the_process_says_where_it_is_writes_its_grants_and_ends_cleanly_on_sigt
     }
 }
 
+#[tokio::test]
+async fn meetings_come_by_themselves_from_a_switch() {
+    let switches =
+        ["--listen", "127.0.0.1:0", "--users", "2", "--seed", "5", "--bookings-per-minute", "60000"];
+    let mut process = Command::new(env!("CARGO_BIN_EXE_calendly-simulator"))
+        .args(switches)
+        .args(["--group-share", "0.5", "--delivery-clock", "3600", "--signing-key", "a key"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(process.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    let url = line.split(' ').find(|word| word.starts_with("http://127.0.0.1:")).unwrap().to_owned();
+    let client = client();
+    let mut due = 0;
+    while due < 20 {
+        let events = client.get(format!("{url}/simulator/events?user=user-2")).send().await.unwrap();
+        due = events.json::<Value>().await.unwrap()["events"].as_array().unwrap().len();
+    }
+    let options = client.get(format!("{url}/simulator/options")).send().await.unwrap().text().await.unwrap();
+    assert!(
+        options.contains("\"group_share\":0.5") && options.contains("\"delivery_clock\":3600.0"),
+        "{options}"
+    );
+    assert!(!options.contains("a key"));
+    process.kill().unwrap();
+    process.wait().unwrap();
+}
+
 #[test]
 fn a_switch_that_cannot_be_is_refused_with_its_name_and_remedy() {
     let output = Command::new(env!("CARGO_BIN_EXE_calendly-simulator"))

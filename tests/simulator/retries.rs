@@ -185,6 +185,17 @@ async fn a_subscription_that_goes_takes_what_waits_for_it_along() {
     assert_eq!(simulator.pending_deliveries(), 3);
     simulator.delete_subscription(&hook).unwrap();
     assert_eq!((simulator.pending_deliveries(), simulator.counters().deliveries_dropped), (0, 3));
+
+    application.answers(200);
+    let hook = subscribe(&simulator, "anna", application.url("/under-way"));
+    application.hangs(true);
+    let heard = application.heard().len();
+    simulator.book(&Booking::with("anna")).unwrap();
+    until("under way", || application.heard().len() > heard).await;
+    simulator.delete_subscription(&hook).unwrap();
+    application.goes_on();
+    until("answered", || simulator.pending_deliveries() == 0).await;
+    assert_eq!(simulator.due_events().last().unwrap().delivered, 1, "it had arrived");
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! An event has happened: the ledger notes that it is due, and whoever subscribed gets a delivery.
 //! It is due whether or not anybody subscribed: an application should hear of it all the same.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::Delivery;
@@ -28,12 +30,13 @@ impl State {
         let patience = (ends_at - at).clamp(0, DAY);
         for subscription in subscribed {
             let Some(entry) = self.subscriptions.get(subscription) else { continue };
-            let (user, body) = (entry.creator, self.body(name, entry, &payload, at));
             let delivery = Delivery {
                 subscription,
+                uuid: entry.uuid,
+                url: Arc::clone(&entry.url),
                 event: number,
-                user,
-                body: body.to_string().into(),
+                user: entry.creator,
+                body: self.body(name, entry, &payload, at).to_string().into(),
                 patience,
                 attempts: 0,
                 first_at: 0,

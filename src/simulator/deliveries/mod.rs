@@ -15,6 +15,8 @@ mod settle;
 mod signature;
 mod view;
 
+use std::sync::Arc;
+
 use hyper::body::Bytes;
 
 pub(super) use dispatch::run as deliver;
@@ -28,6 +30,9 @@ use queue::Queue;
 /// One message to one subscription.
 pub(super) struct Delivery {
     pub subscription: u32,
+    /// Of the subscription, which may end while it is on its way.
+    pub uuid: u128,
+    pub url: Arc<str>,
     /// The number of its event.
     pub event: u64,
     /// Whose subscription it is; faults are set for users.

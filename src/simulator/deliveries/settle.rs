@@ -1,5 +1,6 @@
 //! What an attempt leads to: delivered, tried again later, given up, or the subscription disabled.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Delivery;
@@ -38,7 +39,7 @@ impl State {
         let key = entry.signing_key.as_deref().or(of_the_app).filter(|key| !key.is_empty());
         let seconds = self.shown(time::now()).div_euclid(SECOND);
         Some(Post {
-            url: entry.url.to_string(),
+            url: delivery.url.to_string(),
             signature: key.map(|key| signature(key, seconds, &delivery.body)),
             body: delivery.body.clone(),
             timeout: Duration::from_secs_f64(options.delivery_timeout),
@@ -51,14 +52,10 @@ impl State {
         delivery.attempts += 1;
         self.ledger.sent(Endpoint::Delivery, tried.at);
         self.ledger.counters.deliveries_attempted += 1;
-        let Some(entry) = self.subscriptions.get(number) else {
-            self.ledger.counters.deliveries_dropped += 1;
-            return;
-        };
         self.deliveries.ledger.attempts.push(Attempt {
             event: delivery.event,
-            subscription: entry.uuid,
-            url: std::sync::Arc::clone(&entry.url),
+            subscription: delivery.uuid,
+            url: Arc::clone(&delivery.url),
             at: tried.at,
             attempt: delivery.attempts,
             repeated: delivery.repeated,

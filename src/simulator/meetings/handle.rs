@@ -105,8 +105,13 @@ impl Shared {
 impl State {
     pub(crate) fn booked(&mut self, booking: &Booking) -> Result<Booked> {
         let wrong = |message: &str| SimulatorError::Invalid(message.to_owned());
-        let hosts: Result<Vec<u32>> = booking.hosts.iter().map(|host| self.user_or_error(host)).collect();
-        let hosts = hosts?;
+        let mut hosts = Vec::new();
+        for host in &booking.hosts {
+            let host = self.user_or_error(host)?;
+            if !hosts.contains(&host) {
+                hosts.push(host);
+            }
+        }
         let mut organizations = hosts.iter().map(|host| self.users[*host as usize].organization);
         let Some(organization) = organizations.next() else {
             return Err(wrong("hosts: empty, name at least one user"));

@@ -77,6 +77,8 @@ pub(super) struct Meetings {
     no_shows: u64,
     /// For what is booked by chance alone, so that calls by hand shift nothing.
     chance: Chance,
+    /// For when it is booked: a change of the rate shifts nothing else.
+    pauses: Chance,
 }
 
 impl Meetings {
@@ -91,6 +93,7 @@ impl Meetings {
             groups: Vec::new(),
             no_shows: 0,
             chance: Chance::new(seed ^ 0x6d65_6574),
+            pauses: Chance::new(seed ^ 0x7061_7573),
         }
     }
 

@@ -12,6 +12,8 @@ use crate::simulator::shared::Shared;
 use crate::simulator::state::State;
 use crate::simulator::time::{self, SECOND};
 
+/// So much is made up for.
+const BEHIND: Duration = Duration::from_secs(1);
 const MINUTE: i64 = 60 * SECOND;
 /// How often one that fits is looked for, before it is let be.
 const TRIES: usize = 16;
@@ -25,7 +27,9 @@ pub(crate) async fn run(shared: Arc<Shared>, cancelled: CancellationToken) {
     let mut next: Option<Instant> = None;
     loop {
         let pause = shared.state().pause_between_bookings();
-        let due = pause.map(|pause| next.unwrap_or_else(Instant::now) + pause);
+        // Whoever has fallen behind for long does not make up for it.
+        let last = next.filter(|next| next.elapsed() < BEHIND).unwrap_or_else(Instant::now);
+        let due = pause.map(|pause| last + pause);
         let wait = async {
             match due {
                 Some(due) => tokio::time::sleep_until(due).await,
@@ -51,12 +55,15 @@ impl State {
         if rate <= 0.0 {
             return None;
         }
-        let seconds = -(1.0 - self.meetings.chance.fraction()).ln() * 60.0 / rate;
+        let seconds = -(1.0 - self.meetings.pauses.fraction()).ln() * 60.0 / rate;
         Some(Duration::from_secs_f64(seconds.min(1e6)))
     }
 
     /// One booking, and what chance lets follow.
     pub(crate) fn book_by_chance(&mut self) {
+        if self.users.is_empty() {
+            return;
+        }
         let now = time::now();
         let shares = self.options.meetings.clone();
         let Some(host) = self.meetings.chance.below(self.users.len()) else { return };
