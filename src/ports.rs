@@ -2,6 +2,7 @@
 
 mod api_error;
 mod clock;
+mod gaps;
 mod inbox;
 mod journal;
 mod keys;
@@ -29,6 +30,7 @@ use crate::domain::timeline::{Entry, Place, Told};
 
 pub use self::api_error::{ApiError, ApiErrorClass};
 pub use self::clock::{Clock, Moment};
+pub use self::gaps::{Gap, Gaps, OpenGap};
 pub use self::inbox::{Backlog, Inbox, Selection};
 pub use self::journal::{Journal, JournalError, Receipt, Sealer};
 pub use self::keys::{Handed, HandedPage, Resealed};
@@ -174,19 +176,6 @@ pub enum Lock {
     },
 }
 
-/// Time in which events may have been lost.
-#[derive(Clone, Debug)]
-pub struct Gap {
-    /// Whose.
-    pub connection: ConnectionId,
-    /// From when on.
-    pub from: DateTime<Utc>,
-    /// When it was found and repaired.
-    pub opened_at: DateTime<Utc>,
-    /// Machine-readable.
-    pub reason: String,
-}
-
 /// What came of a connection's [`Known`] state in the database.
 #[derive(Debug)]
 pub struct Forwarded {
@@ -212,7 +201,7 @@ impl Forwarded {
 
 /// The keeper's memory that outlives it. Every operation runs to its end even when its caller goes away.
 #[async_trait]
-pub trait Store: Inbox + Send + Sync {
+pub trait Store: Inbox + Gaps + Send + Sync {
     /// Which database this is: the same over restarts, and in a copy or a restored backup.
     fn id(&self) -> &str;
     /// `sqlite`, `postgres` or `memory`.
@@ -276,8 +265,6 @@ pub trait Store: Inbox + Send + Sync {
         callback: &str,
         record: Option<Recorded>,
     ) -> Result<(), StoreError>;
-    /// A row in the ledger of gaps, which only a counted backfill closes.
-    async fn open_gap(&self, gap: Gap) -> Result<(), StoreError>;
 
     /// Writes entries into the timeline.
     async fn record(&self, entries: Vec<Entry>) -> Result<(), StoreError>;

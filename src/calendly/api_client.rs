@@ -9,7 +9,9 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 use super::errors::{self, Refusal};
+use super::half::Half;
 use super::http::{Cut, build, builder, endpoint, read};
+use super::meetings::SCHEDULED_EVENTS;
 use super::rate::Rate;
 use super::skew::Skew;
 use super::wire::{self, Next};
@@ -18,7 +20,7 @@ use crate::domain::subscription::{Found, Owner};
 use crate::ports::{ApiError, ApiErrorClass, Caller, Clock, Me, NewSubscription, Subscriptions};
 
 const SUBSCRIPTIONS: &str = "webhook_subscriptions";
-const PAGE: &str = "100";
+pub(super) const PAGE: &str = "100";
 /// Of 100 each: what lists more is not a list of one user's or organization's subscriptions.
 const MOST_PAGES: usize = 1000;
 const LONGEST_ANSWER: usize = 4 << 20;
@@ -28,18 +30,20 @@ pub struct ApiClient {
     http: Client,
     me: Url,
     subscriptions: Url,
+    pub(super) scheduled_events: Url,
     timeout: std::time::Duration,
     rate: Rate,
+    pub(super) half: Half,
     clock: Arc<dyn Clock>,
     skew: Arc<Skew>,
 }
 
 /// A call: its name for errors, and what to send.
-struct Call {
-    what: &'static str,
-    method: Method,
-    url: Url,
-    json: Option<Vec<u8>>,
+pub(super) struct Call {
+    pub(super) what: &'static str,
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) json: Option<Vec<u8>>,
 }
 
 impl ApiClient {
@@ -54,14 +58,16 @@ impl ApiClient {
             me: url(&["users", "me"])?,
             subscriptions: url(&[SUBSCRIPTIONS])?,
             timeout: settings.request_timeout,
+            scheduled_events: url(&[SCHEDULED_EVENTS])?,
             rate: Rate::new(clock.clone()),
+            half: Half::new(clock.clone()),
             clock,
             skew,
         })
     }
 
     /// Sends the call; the body of a success, anything else is an error.
-    async fn send(&self, caller: Caller<'_>, call: Call) -> Result<Vec<u8>, ApiError> {
+    pub(super) async fn send(&self, caller: Caller<'_>, call: Call) -> Result<Vec<u8>, ApiError> {
         let what = call.what;
         if let Err(wait) = self.rate.admit(caller.rate_key) {
             let detail = "the user's rate limit is exhausted, not asked".into();
@@ -85,6 +91,7 @@ impl ApiClient {
         let status = response.status();
         self.skew.observe(response.headers());
         self.rate.observe(caller.rate_key, response.headers(), status.as_u16() == 429);
+        self.half.observe(caller.rate_key, response.headers());
         let mut body = Vec::new();
         let end = read(&mut response, &mut body, LONGEST_ANSWER).await;
         if !status.is_success() {
@@ -107,16 +114,27 @@ impl ApiClient {
 
     /// Where a subscription is. Of what was stored only the last segment is used: a token goes to no host but ours.
     fn subscription(&self, what: &'static str, uri: &str) -> Result<Url, ApiError> {
-        let id = uri.rsplit_once('/').filter(|(before, _)| before.ends_with(SUBSCRIPTIONS)).map(|(_, id)| id);
+        self.below(&self.subscriptions, SUBSCRIPTIONS, what, uri)
+    }
+
+    /// Where one of a collection is, named by its URI. Only the last segment of that is used.
+    pub(super) fn below(
+        &self,
+        collection: &Url,
+        name: &str,
+        what: &'static str,
+        uri: &str,
+    ) -> Result<Url, ApiError> {
+        let id = uri.rsplit_once('/').filter(|(before, _)| before.ends_with(name)).map(|(_, id)| id);
         let safe = |id: &&str| {
             (1..=128).contains(&id.len())
                 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
         };
-        let mut url = self.subscriptions.clone();
+        let mut url = collection.clone();
         match (id.filter(safe), url.path_segments_mut()) {
             (Some(id), Ok(mut path)) => path.push(id),
             _ => {
-                let detail = "the stored URI is not one of a webhook subscription".into();
+                let detail = format!("the URI is not one of {name}");
                 return Err(ApiError { class: ApiErrorClass::InvalidRequest, what, detail });
             }
         };

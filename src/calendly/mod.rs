@@ -1,4 +1,4 @@
-//! Calendly over HTTP: the token endpoint and the webhook subscriptions. Nothing here decides what to do about an answer.
+//! Calendly over HTTP: the token endpoint, the webhook subscriptions, the meetings. Nothing here decides what to do about an answer.
 //!
 //! Connections are carried by the runtime that opened them: call the ports from tasks on the I/O runtime alone,
 //! or an arbiter that stops takes other connections' requests in flight with it.
@@ -7,7 +7,9 @@ mod api_client;
 mod errors;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
+mod half;
 mod http;
+mod meetings;
 mod once;
 mod rate;
 mod reach;

@@ -129,7 +129,7 @@ fn reset(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(seconds).clamp(Duration::from_secs(1), LONGEST))
 }
 
-fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
+pub(super) fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
     headers.get(name)?.to_str().ok()?.trim().parse().ok()
 }
 

@@ -54,7 +54,7 @@ pub(super) struct Page<T> {
 }
 
 #[derive(Deserialize)]
-struct Pagination {
+pub(super) struct Pagination {
     #[serde(default)]
     next_page: Option<String>,
     #[serde(default)]
@@ -73,9 +73,15 @@ pub(super) enum Next {
 impl<T> Page<T> {
     /// The token of the next page, if need be out of its URL; the URL itself is never called, a token goes along.
     pub(super) fn next(&self) -> Next {
-        let Some(pagination) = &self.pagination else { return Next::End };
+        self.pagination.as_ref().map_or(Next::End, Pagination::next)
+    }
+}
+
+impl Pagination {
+    /// The same.
+    pub(super) fn next(&self) -> Next {
         let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
-        match (given(&pagination.next_page_token), given(&pagination.next_page)) {
+        match (given(&self.next_page_token), given(&self.next_page)) {
             (Some(token), _) => Next::Token(token),
             (None, None) => Next::End,
             (None, Some(url)) => token_in(&url).map_or(Next::Unclear, Next::Token),

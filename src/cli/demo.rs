@@ -217,6 +217,7 @@ fn settings(client: &calendly::Settings) -> anyhow::Result<services::Settings> {
         timeline_keep: Duration::from_secs(3600),
         events: EventSettings::default(),
         notify: None,
+        backfill: None,
         scopes: vec![],
         journal: Use::Instead,
         connect: ConnectSettings { authorize_url, return_urls: vec![], confirm: true },

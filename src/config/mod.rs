@@ -28,7 +28,7 @@ pub use effective::Effective;
 pub use layers::{Flag, Sources};
 pub use problem::{ConfigError, Problem};
 pub use sections::{
-    Calendly, Connect, Database, Encryption, Inbox, Log, LogFormat, Notify, Relay, Server, Webhook,
+    Backfill, Calendly, Connect, Database, Encryption, Inbox, Log, LogFormat, Notify, Relay, Server, Webhook,
 };
 
 use crate::domain::intensity::RestartPolicy;
@@ -61,6 +61,8 @@ pub struct Config {
     pub relay: Relay,
     /// How events are kept.
     pub inbox: Inbox,
+    /// What was missed.
+    pub backfill: Backfill,
     /// `timeline.keep`: how long is remembered what happened.
     pub timeline_keep: Duration,
     /// How a line looks, how often the supervisor sums up.
@@ -112,6 +114,7 @@ impl Config {
         let notify = rules::notify(r);
         let relay = rules::relay(r, server.as_ref().ok());
         let inbox = rules::inbox(r);
+        let backfill = rules::backfill(r);
         let timeline_keep = rules::timeline_keep(r);
         let log = rules::log(r);
         Ok(Self {
@@ -127,6 +130,7 @@ impl Config {
             notify: notify?,
             relay: relay?,
             inbox: inbox?,
+            backfill: backfill?,
             timeline_keep: timeline_keep?,
             log: log?,
             effective: r.effective(),

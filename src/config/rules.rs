@@ -1,5 +1,6 @@
 //! What each section must be like.
 
+mod backfill;
 mod connect;
 mod notify;
 mod relay;
@@ -21,6 +22,7 @@ use crate::domain::secrets::{ClientSecret, SigningKey};
 use crate::domain::subscription::Scope;
 use crate::domain::subscription::callback::{CallbackTemplate, same_url};
 
+pub(super) use backfill::backfill;
 pub(super) use connect::connect;
 pub(super) use notify::notify;
 pub(super) use relay::{inbox, relay};

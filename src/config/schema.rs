@@ -90,6 +90,8 @@ pub(super) const KEYS: &[Key] = &[
     flag("relay.unrecognized"),
     text("inbox.keep"),
     text("inbox.max_body"),
+    text("backfill.on_connect"),
+    text("backfill.sweep_every"),
     text("timeline.keep"),
     text("log.format"),
     text("log.status_every"),

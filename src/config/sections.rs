@@ -161,6 +161,15 @@ pub struct Inbox {
     pub max_body: usize,
 }
 
+/// `[backfill]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Backfill {
+    /// Of so long before a connection's first grant; zero: of nothing.
+    pub on_connect: Duration,
+    /// Every connection is compared so often.
+    pub sweep_every: Duration,
+}
+
 /// `[log]`.
 #[derive(Clone, Copy, Debug)]
 pub struct Log {

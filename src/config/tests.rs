@@ -49,6 +49,8 @@ fn the_defaults_are_those_of_the_design() {
     assert!(config.webhook.events.iter().eq(["invitee.canceled", "invitee.created"]));
     assert_eq!(config.webhook.verify_every, Duration::from_secs(900));
     assert_eq!(config.supervision.max_restarts, 5);
+    assert!(config.backfill.on_connect.is_zero(), "nothing from before the connection");
+    assert_eq!(config.backfill.sweep_every, Duration::from_secs(6 * 3600));
     assert_eq!(config.timeline_keep, Duration::from_secs(90 * 24 * 3600));
     assert_eq!((config.log.format, config.log.status_every), (LogFormat::Text, Duration::from_secs(30)));
 }
@@ -125,6 +127,9 @@ fn bad_values_are_refused() {
         ("WEBHOOK__RETIRE_URLS", "old", "not a URL"),
         ("SUPERVISION__BACKOFF_MIN", "2m", "above supervision.backoff_max"),
         ("SUPERVISION__MAX_RESTARTS", "-1", "whole number"),
+        ("BACKFILL__SWEEP_EVERY", "5m", "out of bounds"),
+        ("BACKFILL__SWEEP_EVERY", "25h", "out of bounds"),
+        ("BACKFILL__ON_CONNECT", "3000d", "out of bounds"),
         ("LOG__FORMAT", "xml", "no format"),
         ("TIMELINE__KEEP", "", "is empty"),
         ("LOG", "debug", "no key"),

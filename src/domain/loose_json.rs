@@ -43,6 +43,43 @@ pub fn members(body: &[u8]) -> Option<Map<String, Value>> {
     }
 }
 
+/// The elements of a member that is a list; `None` where there is no such list, or where the whole is none. Of an element
+/// that cannot be read whole, what can be; nothing of it is `null`.
+#[must_use]
+pub fn list(body: &[u8], name: &str) -> Option<Vec<Value>> {
+    if !is_object(body) {
+        return None;
+    }
+    let mut rest = Rest(body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body));
+    let mut found = None;
+    let mut more = rest.take(b'{') && !rest.take(b'}');
+    while more {
+        let is_it = serde_json::from_slice::<String>(rest.value()?).is_ok_and(|member| member == name);
+        if !rest.take(b':') {
+            return None;
+        }
+        let value = rest.value()?;
+        if is_it {
+            found = elements(value);
+        }
+        more = rest.take(b',');
+    }
+    found
+}
+
+fn elements(list: &[u8]) -> Option<Vec<Value>> {
+    let mut rest = Rest(list);
+    let mut elements = vec![];
+    let mut more = if rest.take(b'[') { !rest.take(b']') } else { return None };
+    while more {
+        let element = rest.value()?;
+        let read = serde_json::from_slice(element).ok();
+        elements.push(read.or_else(|| members(element).map(Value::Object)).unwrap_or_default());
+        more = rest.take(b',');
+    }
+    Some(elements)
+}
+
 /// What has not been read yet.
 struct Rest<'a>(&'a [u8]);
 
@@ -85,6 +122,18 @@ mod tests {
         assert_eq!(read(r#"{"\ud800":1,"a":2}"#), Some(json!({"a": 2})));
         assert_eq!(members(b"{\"a\":\"\xff\",\"b\":2}").map(Value::Object), Some(json!({"b": 2})));
         assert_eq!(read("\u{feff}{\"a\":1}"), Some(json!({"a": 1})));
+    }
+
+    #[test]
+    fn an_element_of_a_list_that_cannot_be_read_costs_only_what_cannot() {
+        let read = |text: &str| list(text.as_bytes(), "a");
+        let deep = format!("{}{}", "[".repeat(500), "]".repeat(500));
+        let text = format!(r#"{{"b":[7],"a":[1, {{"x":1,"odd":{deep}}} ,{{"\ud800":[]}},{deep}],"c":1e999}}"#);
+        assert_eq!(read(&text), Some(vec![json!(1), json!({"x": 1}), json!({}), json!(null)]));
+        assert_eq!(read(r#"{"a":[]}"#), Some(vec![]));
+        for none in ["{}", r#"{"a":{}}"#, r#"{"a":null}"#, r#"{"a":[1"#, r#"{"b":[1]}"#, "[]", ""] {
+            assert_eq!(read(none), None, "{none}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! A decision takes facts and the time and returns an enum; carrying it out is the business of `services`.
 
 pub mod api_token;
+pub mod backfill;
 pub mod backoff;
 pub mod connect;
 pub mod decision;

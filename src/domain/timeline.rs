@@ -68,6 +68,10 @@ kinds! {
     DeliveriesFailing = "deliveries_failing",
     /// Events may have been lost from here on.
     GapOpened = "gap_opened",
+    /// Everything since then was looked through, and what was missing is taken in.
+    GapClosed = "gap_closed",
+    /// Events were not delivered although nothing was wrong.
+    EventsMissed = "events_missed",
     /// The actor failed and was started again.
     Restarted = "restarted",
     /// Too many restarts.

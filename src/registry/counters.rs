@@ -73,6 +73,10 @@ counters! {
     notices_failed,
     /// Notices that nobody took for days.
     notices_given_up,
+    /// Events found by backfills of gaps.
+    backfilled,
+    /// Events that were not delivered, and that nobody would have missed: found by the sweep.
+    events_missed,
     /// Children restarted.
     restarts,
     /// Children parked.
@@ -133,6 +137,11 @@ impl Counter {
     /// One more.
     pub fn add_one(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// So many more.
+    pub fn add(&self, more: u64) {
+        self.0.fetch_add(more, Ordering::Relaxed);
     }
 
     /// So far.

@@ -1,5 +1,6 @@
 //! What actors have done for them: tracked tasks on the I/O runtime, written against the ports. Nothing here knows actors.
 
+pub mod backfill;
 pub mod connect;
 pub mod disconnect;
 pub mod events;
@@ -27,12 +28,15 @@ use log::Level;
 
 use crate::domain::subscription::Scope;
 use crate::domain::subscription::callback::CallbackTemplate;
-use crate::ports::{Clock, Jitter, Journal, Outgoing, Spill, Store, Subscriptions, TokenEndpoint};
+use crate::ports::{
+    Clock, Jitter, Journal, Meetings, Outgoing, Spill, Store, Subscriptions, TokenEndpoint,
+};
 use crate::registry::Registry;
 use crate::registry::counters::Counters;
 use crate::registry::order::Order;
 use crate::runtime::IoRuntime;
 use crate::shutdown::Shutdown;
+use backfill::{Backfill, BackfillSettings};
 use connect::{ConnectSettings, Flows};
 use events::Readers;
 use inbox::{Inbox, InboxSettings};
@@ -63,6 +67,8 @@ pub struct Settings {
     pub webhook: Option<WebhookSettings>,
     /// `None`: nobody is told.
     pub notify: Option<NotifySettings>,
+    /// `None`: there is nobody to give what was missed to, and gaps stay open.
+    pub backfill: Option<BackfillSettings>,
     /// What happens to events.
     pub events: EventSettings,
 }
@@ -110,6 +116,8 @@ pub struct Adapters {
     pub tokens: Arc<dyn TokenEndpoint>,
     /// Calendly's webhook subscriptions.
     pub subscriptions: Arc<dyn Subscriptions>,
+    /// Calendly's meetings.
+    pub meetings: Arc<dyn Meetings>,
     /// The database.
     pub store: Arc<dyn Store>,
     /// Durable beside it.
@@ -144,6 +152,8 @@ pub struct Services {
     pub relay: Relay,
     /// Who fetches events.
     pub readers: Readers,
+    /// What is looked for that was missed.
+    pub backfill: Backfill,
     /// How time goes by.
     pub time: TimeWatch,
     /// Where tasks run.
@@ -156,7 +166,7 @@ pub struct Services {
 
 impl Services {
     /// Puts them together and starts what runs beside: the timeline's writer, the fault's probe, a look at the
-    /// clocks, the notices, the inbox and the relay.
+    /// clocks, the notices, the inbox, the relay, the backfill.
     pub fn start(adapters: Adapters, settings: Settings, io: IoRuntime, shutdown: Shutdown) -> Arc<Self> {
         let limiter = Limiter::new(settings.max_concurrent);
         let system = Arc::new(SystemFault::new(limiter.clone()));
@@ -176,6 +186,7 @@ impl Services {
             inbox: Inbox::default(),
             relay: Relay::default(),
             readers: Readers::default(),
+            backfill: Backfill::default(),
             time,
             io,
             shutdown,
@@ -186,6 +197,7 @@ impl Services {
         notices::watch(&services);
         inbox::start(&services);
         relay::watch(&services);
+        backfill::watch(&services);
         services
     }
 

@@ -12,6 +12,7 @@ mod deletion;
 mod event_row;
 mod failure;
 mod forward;
+mod gaps;
 mod inbox;
 mod instance;
 mod key_ring;

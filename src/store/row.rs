@@ -120,6 +120,30 @@ pub(super) struct GapRow {
     pub(super) reason: String,
 }
 
+/// A line of the ledger that is not closed.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = gaps)]
+pub(super) struct OpenGapRow {
+    pub(super) id: i64,
+    pub(super) connection_id: String,
+    pub(super) from_at: i64,
+    pub(super) opened_at: i64,
+    pub(super) reason: String,
+    pub(super) since_at: Option<i64>,
+    pub(super) began_at: Option<i64>,
+    pub(super) reached_at: Option<i64>,
+    pub(super) found: i64,
+}
+
+/// How far a backfill has come.
+#[derive(AsChangeset)]
+#[diesel(table_name = gaps, treat_none_as_null = true)]
+pub(super) struct ProgressRow {
+    pub(super) since_at: Option<i64>,
+    pub(super) began_at: Option<i64>,
+    pub(super) reached_at: Option<i64>,
+}
+
 /// A timeline's entry.
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = timeline)]

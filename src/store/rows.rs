@@ -1,13 +1,13 @@
 //! Rows to the domain's words and back, where no secret is involved.
 
-use super::row::{ConnectionRow, EntryRow, GapRow, SubscriptionRow, WebhookRow};
+use super::row::{ConnectionRow, EntryRow, SubscriptionRow, WebhookRow};
 use super::time::{micros, time};
 use super::vault::{Unreadable, Vault};
 use crate::domain::facts::WebhookFact;
 use crate::domain::ids::ConnectionId;
 use crate::domain::subscription::{Owner, Recorded};
 use crate::domain::timeline::{Entry, Kind};
-use crate::ports::{Changes, Gap, Page};
+use crate::ports::{Changes, Page};
 
 /// One unreadable row must not hide the others.
 pub(super) fn page(vault: &Vault, rows: Vec<ConnectionRow>, limit: usize) -> Page {
@@ -76,15 +76,6 @@ pub(super) fn recorded(row: SubscriptionRow) -> Recorded {
         uri: row.uri,
         verified_at: row.verified_at.map(time),
         retry_started_at: row.retry_started_at.map(time),
-    }
-}
-
-pub(super) fn gap(gap: Gap) -> GapRow {
-    GapRow {
-        connection_id: gap.connection.into(),
-        from_at: micros(gap.from),
-        opened_at: micros(gap.opened_at),
-        reason: gap.reason,
     }
 }
 

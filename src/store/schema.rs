@@ -108,6 +108,10 @@ diesel::table! {
         opened_at -> BigInt,
         reason -> Text,
         closed_at -> Nullable<BigInt>,
+        since_at -> Nullable<BigInt>,
+        began_at -> Nullable<BigInt>,
+        reached_at -> Nullable<BigInt>,
+        found -> BigInt,
     }
 }
 

@@ -28,7 +28,7 @@ use crate::domain::rotation::{ClaimRequest, Claimed, Commit, Committed, Refuse, 
 use crate::domain::subscription::{Owner, Recorded};
 use crate::domain::timeline::{Entry, Place, Told};
 use crate::ports::{
-    Changes, Deleted, Forwarded, Gap, HandedPage, Lock, Me, Page, Resealed, Store, StoreError,
+    Changes, Deleted, Forwarded, HandedPage, Lock, Me, Page, Resealed, Store, StoreError,
 };
 
 /// SQLite takes no more variables in a statement than 32 766.
@@ -253,14 +253,6 @@ impl Store for SqlStore {
                 Some(row) => ask!(database.db, write, subscriptions::set(row))?,
                 None => ask!(database.db, write, subscriptions::forget(organization, user, url))?,
             };
-            Ok(())
-        })
-        .await
-    }
-
-    async fn open_gap(&self, gap: Gap) -> Result<(), StoreError> {
-        self.run(|database, _| async move {
-            ask!(database.db, write, subscriptions::open_gap(rows::gap(gap)))?;
             Ok(())
         })
         .await

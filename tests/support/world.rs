@@ -120,6 +120,7 @@ impl World {
             jitter: Arc::new(SeededJitter::new(7)),
             tokens: calendly.clone(),
             subscriptions: calendly.clone(),
+            meetings: calendly.clone(),
             store: Arc::new(store.clone()),
             journal: Arc::new(journal.clone()),
             spill: Arc::new(spill.clone()),

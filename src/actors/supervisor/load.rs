@@ -116,6 +116,7 @@ impl Supervisor {
             self.shared.stands(Standing::Working);
             services.notices.begin();
             services.relay.begin();
+            services.backfill.begin();
             let mut line = vec![("connections".to_owned(), registry.len().to_string())];
             line.extend(self.counts().shown());
             line.push(("database".into(), self.shared.services.adapters.store.backend().into()));

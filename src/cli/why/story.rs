@@ -98,6 +98,8 @@ fn sentence(entry: &Entry) -> String {
             format!("deliveries of its webhook are failing since {}: the callback URL does not answer 2xx", value("since"))
         }
         Kind::GapOpened => format!("events since {} may have been lost", value("from")),
+        Kind::GapClosed => format!("everything since {} was looked through: {} events found", value("from"), value("found")),
+        Kind::EventsMissed => format!("{} events were not delivered and were found by the sweep", value("missed")),
         Kind::Quarantined => {
             format!("{}: it failed too often, and is tried again after a while", entry.text)
         }

@@ -123,6 +123,12 @@ fn connections(services: &Services, page: &mut Page<'_>) -> fmt::Result {
         "keeper_repairs",
         "Webhook subscriptions created, replaced or cleared of duplicates",
         counted.repaired,
+    )?;
+    page.counter("keeper_backfilled", "Events found by backfills of gaps", counted.backfilled)?;
+    page.counter(
+        "keeper_events_missed",
+        "Events that were not delivered although nothing was wrong, found by the sweep: the pipe leaks",
+        counted.events_missed,
     )
 }
 

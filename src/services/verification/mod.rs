@@ -205,7 +205,12 @@ impl Visit<'_> {
 }
 
 /// So many connections that share a subscription have a line each.
-const NAMED: usize = 20;
+pub(in crate::services) const NAMED: usize = 20;
+
+/// Says something of each of the first of many.
+pub(in crate::services) fn each_of<T>(all: &[T], say: impl FnMut(&T)) {
+    all.iter().take(NAMED).for_each(say);
+}
 
 /// Says it of each connection, so that one can be followed by its id alone; where very many share a subscription, of the
 /// first of them and of how many more there are.

@@ -3,6 +3,7 @@
 //! Clones share what they hold, as two keepers share a database.
 
 mod forward;
+mod gaps;
 mod inbox;
 mod state;
 mod switches;
@@ -79,7 +80,13 @@ impl MemoryStore {
     /// Every gap opened so far.
     #[must_use]
     pub fn gaps(&self) -> Vec<Gap> {
-        self.inner().state.gaps.clone()
+        self.inner().state.gaps.gaps()
+    }
+
+    /// Those that are closed, with how many events were found for each.
+    #[must_use]
+    pub fn closed_gaps(&self) -> Vec<(Gap, u64)> {
+        self.inner().state.gaps.closed()
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -267,11 +274,6 @@ impl Store for MemoryStore {
             Some(record) => drop(inner.state.subscriptions.insert(key, super::time::recorded(record))),
             None => drop(inner.state.subscriptions.remove(&key)),
         }
-        Ok(())
-    }
-
-    async fn open_gap(&self, gap: Gap) -> Result<(), StoreError> {
-        self.writable().await?.state.gaps.push(gap);
         Ok(())
     }
 

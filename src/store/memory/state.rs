@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest as _, Sha256};
 
 use super::super::time::stored;
+use super::gaps::Ledger;
 use super::inbox::Events;
 use crate::domain::facts::{Facts, GrantFact};
 use crate::domain::grant::{Connection, Existing, NewGrant, OpenClaim, Put, Seen, decide_put};
@@ -16,7 +17,7 @@ use crate::domain::rotation::{ClaimRequest, Claimed, Commit, Committed, Refuse, 
 use crate::domain::secrets::{AccessToken, RefreshToken};
 use crate::domain::subscription::{Owner, Recorded};
 use crate::domain::timeline::Entry;
-use crate::ports::{Changes, Deleted, Gap, Handed, HandedPage, Lock, Page};
+use crate::ports::{Changes, Deleted, Handed, HandedPage, Lock, Page};
 
 /// No need for a key: it never leaves the process.
 type Fingerprint = [u8; 32];
@@ -37,7 +38,7 @@ pub(super) struct State {
     pub(super) seen: HashMap<Fingerprint, ConnectionId>,
     pub(super) marker: i64,
     pub(super) subscriptions: HashMap<(Owner, String), Recorded>,
-    pub(super) gaps: Vec<Gap>,
+    pub(super) gaps: Ledger,
     pub(super) timeline: Vec<Entry>,
     pub(super) announced: BTreeMap<Subject, Announced>,
     pub(super) events: Events,

@@ -3,6 +3,7 @@
 
 pub(crate) mod connections;
 pub(crate) mod forward;
+pub(crate) mod gaps;
 pub(crate) mod grants;
 pub(crate) mod inbox;
 pub(crate) mod keys;

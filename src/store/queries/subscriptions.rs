@@ -1,11 +1,11 @@
-//! The subscriptions that the keeper made or found, and the gaps in which events may have been lost.
+//! The subscriptions that the keeper made or found.
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::Conn;
-use crate::store::row::{GapRow, SubscriptionRow};
-use crate::store::schema::{gaps, subscriptions::dsl as s};
+use crate::store::row::SubscriptionRow;
+use crate::store::schema::subscriptions::dsl as s;
 
 /// By owner and callback.
 pub(crate) async fn get(
@@ -41,9 +41,4 @@ pub(crate) async fn forget(
     callback: String,
 ) -> QueryResult<usize> {
     diesel::delete(s::subscriptions.find((organization, user, callback))).execute(db).await
-}
-
-/// Told again, after an answer that was lost, it is still one gap.
-pub(crate) async fn open_gap(db: &mut Conn, row: GapRow) -> QueryResult<usize> {
-    diesel::insert_into(gaps::table).values(row).on_conflict_do_nothing().execute(db).await
 }

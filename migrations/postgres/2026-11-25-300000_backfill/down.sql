@@ -1,0 +1,5 @@
+DROP INDEX gaps_open;
+ALTER TABLE gaps DROP COLUMN found;
+ALTER TABLE gaps DROP COLUMN reached_at;
+ALTER TABLE gaps DROP COLUMN began_at;
+ALTER TABLE gaps DROP COLUMN since_at;

@@ -1,0 +1,41 @@
+//! The ledger of gaps.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::Conn;
+use crate::store::row::{GapRow, OpenGapRow, ProgressRow};
+use crate::store::schema::gaps::dsl as g;
+
+/// Told again, after an answer that was lost, it is still one gap.
+pub(crate) async fn open(db: &mut Conn, row: GapRow) -> QueryResult<usize> {
+    diesel::insert_into(g::gaps).values(row).on_conflict_do_nothing().execute(db).await
+}
+
+/// Those that are not closed, after a number.
+pub(crate) async fn all_open(db: &mut Conn, after: i64, limit: i64) -> QueryResult<Vec<OpenGapRow>> {
+    let open = g::gaps.filter(g::closed_at.is_null().and(g::id.gt(after)));
+    open.order(g::id).limit(limit).select(OpenGapRow::as_select()).load(db).await
+}
+
+/// Writes how far some have come, and what was found for each, all or none.
+pub(crate) async fn progress(
+    db: &mut Conn,
+    ids: Vec<i64>,
+    row: ProgressRow,
+    found: Vec<(i64, i64)>,
+) -> QueryResult<()> {
+    write_transaction!(db, async |db| {
+        diesel::update(g::gaps.filter(g::id.eq_any(ids))).set(&row).execute(db).await?;
+        for (id, more) in found {
+            diesel::update(g::gaps.find(id)).set(g::found.eq(g::found + more)).execute(db).await?;
+        }
+        QueryResult::Ok(())
+    })
+}
+
+/// Closes them, where that was not done before.
+pub(crate) async fn close(db: &mut Conn, ids: Vec<i64>, at: i64) -> QueryResult<usize> {
+    let open = g::gaps.filter(g::id.eq_any(ids).and(g::closed_at.is_null()));
+    diesel::update(open).set(g::closed_at.eq(at)).execute(db).await
+}
