@@ -11,6 +11,8 @@
 mod api;
 #[path = "calendly/canned.rs"]
 mod canned;
+#[path = "calendly/meetings.rs"]
+mod meetings;
 #[path = "calendly/resend.rs"]
 mod resend;
 #[path = "calendly/secrets.rs"]

@@ -18,6 +18,8 @@ mod fixture;
 mod forward;
 #[path = "store/forward_ends.rs"]
 mod forward_ends;
+#[path = "store/gaps.rs"]
+mod gaps;
 #[path = "store/given.rs"]
 mod given;
 #[path = "store/grants.rs"]
@@ -146,6 +148,11 @@ suite! {
     facts::the_timeline_is_newest_first,
     facts::old_entries_of_the_timeline_are_forgotten_and_new_ones_are_not,
     facts::a_gap_told_twice_is_no_error,
+    gaps::gaps_are_open_until_they_are_closed,
+    gaps::how_far_a_backfill_has_come_is_kept_and_what_it_found_is_summed_up,
+    gaps::a_gap_told_again_after_it_was_closed_is_open_from_the_start,
+    gaps::more_gaps_than_one_statement_takes_are_noted_and_closed,
+    gaps::when_a_keeper_was_last_alive_is_kept,
     inbox::events_are_kept_in_order_and_a_repetition_is_recognised,
     inbox::a_body_is_kept_byte_for_byte_whatever_it_holds,
     inbox::what_is_not_to_be_relayed_is_only_kept,

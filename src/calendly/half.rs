@@ -107,7 +107,10 @@ mod tests {
                 Err(wait) => *clock.0.lock().unwrap() += wait,
             }
         }
-        calls.iter().map(|from| calls.iter().filter(|at| *at >= from && **at - *from < MINUTE).count()).collect()
+        calls
+            .iter()
+            .map(|from| calls.iter().filter(|at| *at >= from && **at - *from < MINUTE).count())
+            .collect()
     }
 
     #[test]

@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use log::warn;
+use url::Url;
 
 use super::open;
 use crate::config::api_token_file::{self, ApiTokenFileError};
-use crate::config::{Config, ConfigError};
+use crate::config::{self, Config, ConfigError};
 use crate::domain::relay::Policy;
 use crate::domain::standard_webhooks::Signer;
 use crate::domain::subscription::Scope;
 use crate::domain::subscription::callback::CallbackTemplate;
+use crate::services::backfill::BackfillSettings;
 use crate::services::connect::ConnectSettings;
 use crate::services::inbox::InboxSettings;
 use crate::services::relay::RelaySettings;
@@ -28,6 +30,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 pub fn services(config: &Config) -> anyhow::Result<services::Settings> {
     let (client_id, _) = config.calendly.client()?;
     let webhook = &config.webhook;
+    let (callback, events) = (callback(config)?, events(config));
     Ok(services::Settings {
         client_id: client_id.into(),
         max_concurrent: config.max_concurrent_refreshes as usize,
@@ -44,8 +47,9 @@ pub fn services(config: &Config) -> anyhow::Result<services::Settings> {
             let signer = Signer::new(&notify.secret)?;
             Some(services::notices::NotifySettings { url: notify.url.clone(), signer })
         }),
-        events: events(config),
-        webhook: callback(config)?.map(|callback| services::WebhookSettings {
+        backfill: backfill(config, callback.as_ref(), &events),
+        events,
+        webhook: callback.map(|callback| services::WebhookSettings {
             callback,
             scope: webhook.scope,
             events: webhook.events.clone(),
@@ -74,6 +78,22 @@ fn events(config: &Config) -> services::EventSettings {
         keep: config.inbox.keep,
         relay,
     }
+}
+
+/// How events that were missed are found; not at all where nobody would be given them.
+fn backfill(
+    config: &Config,
+    callback: Option<&CallbackTemplate>,
+    events: &services::EventSettings,
+) -> Option<BackfillSettings> {
+    let own = format!(
+        "{}/webhooks/calendly",
+        config.server.public_url.as_ref().map_or("", Url::as_str).trim_end_matches('/')
+    );
+    let own_callback = events.inbox.is_some() && callback?.is_below(&own);
+    let takes = own_callback || events.relay.is_some();
+    let config::Backfill { on_connect, sweep_every } = config.backfill;
+    takes.then_some(BackfillSettings { on_connect, sweep_every, own_callback })
 }
 
 /// Where subscriptions deliver: as configured, else to the keeper's own endpoint, where it is reached from outside and

@@ -128,7 +128,8 @@ mod tests {
     fn an_element_of_a_list_that_cannot_be_read_costs_only_what_cannot() {
         let read = |text: &str| list(text.as_bytes(), "a");
         let deep = format!("{}{}", "[".repeat(500), "]".repeat(500));
-        let text = format!(r#"{{"b":[7],"a":[1, {{"x":1,"odd":{deep}}} ,{{"\ud800":[]}},{deep}],"c":1e999}}"#);
+        let text =
+            format!(r#"{{"b":[7],"a":[1, {{"x":1,"odd":{deep}}} ,{{"\ud800":[]}},{deep}],"c":1e999}}"#);
         assert_eq!(read(&text), Some(vec![json!(1), json!({"x": 1}), json!({}), json!(null)]));
         assert_eq!(read(r#"{"a":[]}"#), Some(vec![]));
         for none in ["{}", r#"{"a":{}}"#, r#"{"a":null}"#, r#"{"a":[1"#, r#"{"b":[1]}"#, "[]", ""] {

@@ -36,7 +36,7 @@ pub struct OpenGap {
 /// The ledger as the database keeps it. Every operation runs to its end even when its caller goes away.
 #[async_trait]
 pub trait Gaps: Send + Sync {
-    /// A new row. Told twice it is one.
+    /// A new row. Told twice it is one; told again after it was closed it is open again.
     ///
     /// # Errors
     /// Where the database does not answer; so for all operations here.

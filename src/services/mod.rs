@@ -28,9 +28,7 @@ use log::Level;
 
 use crate::domain::subscription::Scope;
 use crate::domain::subscription::callback::CallbackTemplate;
-use crate::ports::{
-    Clock, Jitter, Journal, Meetings, Outgoing, Spill, Store, Subscriptions, TokenEndpoint,
-};
+use crate::ports::{Clock, Jitter, Journal, Meetings, Outgoing, Spill, Store, Subscriptions, TokenEndpoint};
 use crate::registry::Registry;
 use crate::registry::counters::Counters;
 use crate::registry::order::Order;

@@ -27,9 +27,7 @@ use crate::domain::notice::{Announced, Subject};
 use crate::domain::rotation::{ClaimRequest, Claimed, Commit, Committed, Refuse, Release};
 use crate::domain::subscription::{Owner, Recorded};
 use crate::domain::timeline::{Entry, Place, Told};
-use crate::ports::{
-    Changes, Deleted, Forwarded, HandedPage, Lock, Me, Page, Resealed, Store, StoreError,
-};
+use crate::ports::{Changes, Deleted, Forwarded, HandedPage, Lock, Me, Page, Resealed, Store, StoreError};
 
 /// SQLite takes no more variables in a statement than 32 766.
 const IDS_AT_ONCE: usize = 1000;

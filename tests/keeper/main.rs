@@ -4,6 +4,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod backfill;
+mod backfill_sweep;
 mod bad_rows;
 mod clock;
 mod connect;

@@ -7,7 +7,9 @@ use async_trait::async_trait;
 use calendly_keeper::domain::outcome::{ClientFault, Doubt, Outcome, TokenAnswer};
 use calendly_keeper::domain::secrets::{AccessToken, RefreshToken};
 use calendly_keeper::domain::token::Lifetime;
-use calendly_keeper::ports::{ApiError, ApiErrorClass, CodeExchange, TokenEndpoint};
+use calendly_keeper::ports::{
+    ApiError, ApiErrorClass, Caller, CodeExchange, ListPage, Meetings, MeetingsQuery, TokenEndpoint,
+};
 use calendly_keeper::runtime::sleep;
 
 use super::clock::SimClock;
@@ -206,6 +208,23 @@ impl TokenEndpoint for Calendly {
             ledger.end(grant, End::GivenBack, now);
         }
         Ok(())
+    }
+}
+
+/// Nobody asks: there is no inbox.
+#[async_trait]
+impl Meetings for Calendly {
+    async fn scheduled_events(
+        &self,
+        _: Caller<'_>,
+        _: MeetingsQuery<'_>,
+        _: Option<&str>,
+    ) -> Result<ListPage, ApiError> {
+        Err(failed(ApiErrorClass::Unavailable, "scheduled_events"))
+    }
+
+    async fn invitees(&self, _: Caller<'_>, _: &str, _: Option<&str>) -> Result<ListPage, ApiError> {
+        Err(failed(ApiErrorClass::Unavailable, "invitees"))
     }
 }
 

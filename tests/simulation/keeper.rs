@@ -85,6 +85,7 @@ impl Life {
             jitter: Arc::new(SeededJitter::new(seed)),
             tokens: outside.calendly.clone(),
             subscriptions: outside.calendly.clone(),
+            meetings: outside.calendly.clone(),
             store: Arc::new(outside.store.clone()),
             journal: outside.journal.clone(),
             spill: Arc::new(MemorySpill::default()),
@@ -96,6 +97,7 @@ impl Life {
             timeline_keep: Duration::from_secs(3600),
             events: EventSettings::default(),
             notify: None,
+            backfill: None,
             scopes: vec![],
             journal: Use::Beside,
             connect: ConnectSettings {

@@ -16,6 +16,8 @@ use calendly_keeper::runtime::sleep;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch;
 
+use super::fake_meetings::Agenda;
+
 /// What a token request meets instead of success.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Trouble {
@@ -81,6 +83,8 @@ pub(crate) struct Book {
     pub(crate) reject_access_tokens: bool,
     /// Calls fail, while the token endpoint answers.
     pub(crate) api_is_away: bool,
+    /// What is in the calendars.
+    pub(crate) agenda: Agenda,
     /// Answers of the token endpoint do not say whose the tokens are.
     pub(crate) says_no_owner: bool,
 }
@@ -167,7 +171,11 @@ impl FakeCalendly {
             .collect()
     }
 
-    fn authorize(&self, caller: Caller<'_>, call: &'static str) -> Result<String, ApiError> {
+    pub(super) fn time(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    pub(super) fn authorize(&self, caller: Caller<'_>, call: &'static str) -> Result<String, ApiError> {
         let now = self.clock.now();
         let mut book = self.book();
         book.api_calls.push(call);
@@ -200,7 +208,7 @@ pub(crate) fn user_uri(user: &str) -> String {
 
 pub(crate) const ORGANIZATION: &str = "https://api.calendly.com/organizations/ORG";
 
-fn failed(class: ApiErrorClass, what: &'static str) -> ApiError {
+pub(super) fn failed(class: ApiErrorClass, what: &'static str) -> ApiError {
     ApiError { class, what, detail: "said the fake".into() }
 }
 

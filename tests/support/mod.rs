@@ -12,6 +12,7 @@ pub(crate) mod book;
 pub(crate) mod database;
 pub(crate) mod exposures;
 pub(crate) mod fake_calendly;
+pub(crate) mod fake_meetings;
 pub(crate) mod heard;
 pub(crate) mod keeper_process;
 pub(crate) mod pgbouncer;

@@ -21,6 +21,7 @@ use calendly_keeper::domain::token::Lifetime;
 use calendly_keeper::ports::{Clock, Store as _};
 use calendly_keeper::registry::cell::Cell;
 use calendly_keeper::runtime::{IoRuntime, sleep};
+use calendly_keeper::services::backfill::BackfillSettings;
 use calendly_keeper::services::connect::ConnectSettings;
 use calendly_keeper::services::journal::Use;
 use calendly_keeper::services::system_fault::Kind as Fault;
@@ -52,7 +53,22 @@ pub(crate) struct World {
     pub(crate) receiver: Receiver,
     /// The application's, which takes events.
     pub(crate) application: Application,
+    wanted: Wanted,
     keeper: Option<Keeper>,
+}
+
+/// What a test can want otherwise.
+#[derive(Clone, Copy)]
+pub(crate) struct Wanted {
+    pub(crate) confirm: bool,
+    pub(crate) scope: Scope,
+    pub(crate) backfill: Option<BackfillSettings>,
+}
+
+impl Default for Wanted {
+    fn default() -> Self {
+        Self { confirm: true, scope: Scope::User, backfill: None }
+    }
 }
 
 /// Runs a test in an actix system whose time is virtual.
@@ -68,7 +84,7 @@ pub(crate) fn virtual_time<F: AsyncFnOnce(World)>(lifetime: i64, test: F) {
 pub(crate) fn with_notices<F: AsyncFnOnce(World)>(lifetime: i64, test: F) {
     virtual_time(lifetime, async |world| {
         world.receiver.comes();
-        test(world.again(true)).await;
+        test(world.wanting(|_| {})).await;
     });
 }
 
@@ -76,7 +92,7 @@ pub(crate) fn with_notices<F: AsyncFnOnce(World)>(lifetime: i64, test: F) {
 pub(crate) fn with_events<F: AsyncFnOnce(World)>(lifetime: i64, test: F) {
     virtual_time(lifetime, async |world| {
         world.application.comes();
-        test(world.again(true)).await;
+        test(world.wanting(|_| {})).await;
     });
 }
 
@@ -99,21 +115,23 @@ impl World {
         let receiver = Receiver::new(clock.clone());
         let application = Application::new(clock.clone());
         let (store, journal, spill) = (MemoryStore::new(), MemoryJournal::new(), MemorySpill::default());
-        Self::with(Outside { calendly, store, journal, clock, spill, receiver, application }, true)
+        Self::with(Outside { calendly, store, journal, clock, spill, receiver, application }, Wanted::default())
     }
 
-    /// Another keeper on what this one leaves.
-    fn again(self, confirm: bool) -> Self {
+    /// Another keeper on what this one leaves, with something that is wanted otherwise.
+    pub(crate) fn wanting(self, change: impl FnOnce(&mut Wanted)) -> Self {
+        let mut wanted = self.wanted;
+        change(&mut wanted);
         let Self { calendly, store, journal, clock, spill, receiver, application, .. } = self;
-        Self::with(Outside { calendly, store, journal, clock, spill, receiver, application }, confirm)
+        Self::with(Outside { calendly, store, journal, clock, spill, receiver, application }, wanted)
     }
 
     /// The same, where whoever agreed is connected at once.
     pub(crate) fn without_confirmation(self) -> Self {
-        self.again(false)
+        self.wanting(|wanted| wanted.confirm = false)
     }
 
-    fn with(outside: Outside, confirm: bool) -> Self {
+    fn with(outside: Outside, wanted: Wanted) -> Self {
         let Outside { calendly, store, journal, clock, spill, receiver, application } = outside;
         let adapters = Adapters {
             clock: Arc::new(clock.clone()),
@@ -132,16 +150,17 @@ impl World {
             timeline_keep: Duration::from_secs(30 * 24 * 3600),
             scopes: vec![],
             events: application.settings(),
+            backfill: wanted.backfill,
             notify: receiver.is_there().then(receiver::settings),
             journal: Use::Beside,
             connect: ConnectSettings {
                 authorize_url: "https://auth.example/oauth/authorize".parse().unwrap(),
                 return_urls: vec!["https://app.example/calendly".parse().unwrap()],
-                confirm,
+                confirm: wanted.confirm,
             },
             webhook: Some(WebhookSettings {
                 callback: CallbackTemplate::parse(CALLBACK).unwrap(),
-                scope: Scope::User,
+                scope: wanted.scope,
                 events: EVENTS.iter().map(|e| (*e).to_owned()).collect(),
                 verify_every: Duration::from_secs(900),
                 retire_urls: vec![],
@@ -149,14 +168,14 @@ impl World {
         };
         let io = IoRuntime::new(tokio::runtime::Handle::current());
         let services = Services::start(adapters, settings, io, Shutdown::default());
-        Self { calendly, store, journal, services, clock, spill, receiver, application, keeper: None }
+        Self { calendly, store, journal, services, clock, spill, receiver, application, wanted, keeper: None }
     }
 
     /// Stops in order, as SIGTERM does, and gives the keeper that is started after it on what is left.
     pub(crate) async fn stopped(self) -> Self {
         self.services.stop();
         assert_eq!(self.services.io.drain(Duration::from_secs(75)).await, 0, "something went on for ever");
-        self.again(true)
+        self.wanting(|_| {})
     }
 
     /// Starts the actors.

@@ -39,10 +39,8 @@ pub fn happened(scheduled: &Value, invitee: &Value, window: Window) -> Vec<Happe
     let booked = time(&invitee["created_at"]).or_else(|| time(&scheduled["created_at"]));
     let canceled = if is_canceled(scheduled, invitee) { canceled_at(scheduled, invitee) } else { None };
     let created = booked.map(|at| Happened { event: "invitee.created", at });
-    let canceled = canceled.map(|at| Happened {
-        event: "invitee.canceled",
-        at: booked.map_or(at, |booked| booked.max(at)),
-    });
+    let canceled = canceled
+        .map(|at| Happened { event: "invitee.canceled", at: booked.map_or(at, |booked| booked.max(at)) });
     created.into_iter().chain(canceled).filter(|one| window.holds(one.at)).collect()
 }
 

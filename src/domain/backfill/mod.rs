@@ -10,7 +10,7 @@ mod window;
 pub use self::body::{body_of, event_of};
 pub use self::happened::{Happened, happened, hosts, to_look_into};
 pub use self::paging::{Onward, Progress, onward, resumed, start_time};
-pub use self::window::{Window, changed_since, is_turn};
+pub use self::window::{CONNECTED, Window, changed_since, is_turn};
 
 #[cfg(test)]
 mod tests;

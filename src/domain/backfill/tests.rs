@@ -135,11 +135,14 @@ fn a_body_is_what_a_delivery_would_have_been_and_has_its_id() {
 
 #[test]
 fn nothing_from_before_the_connection_existed_unless_on_purpose() {
-    assert_eq!(changed_since(at(10), at(10), true), at(10));
-    assert_eq!(changed_since(at(11), at(10), true), at(10), "a little earlier, but not before the grant");
-    assert_eq!(changed_since(at(60), at(10), true), at(58));
-    assert_eq!(changed_since(at(-600), at(10), true), at(-600), "asked for at the first connect");
-    assert_eq!(changed_since(at(-600), at(10), false), at(-602), "connected again");
+    let since = |from, reason, is_first| changed_since(at(from), reason, at(10), is_first);
+    assert_eq!(since(10, "missing", true), at(10));
+    assert_eq!(since(11, "missing", true), at(10), "a little earlier, but not before the grant");
+    assert_eq!(since(60, "missing", true), at(58));
+    assert_eq!(since(-600, "oversized", true), at(10));
+    assert_eq!(since(-600, CONNECTED, true), at(-600), "asked for");
+    assert_eq!(since(-600, "missing", false), at(-602), "connected again");
+    assert_eq!(since(10, "missing", false), at(10), "given anew after a deletion");
 }
 
 #[test]

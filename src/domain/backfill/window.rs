@@ -30,15 +30,24 @@ impl Window {
     }
 }
 
-/// From when on a gap's changes count: a little before it began, but nothing from before the connection existed. A gap that
-/// begins before that does so on purpose.
+/// The reason of the gap before a connection's first grant, which was asked for.
+pub const CONNECTED: &str = "connected";
+
+/// From when on a gap's changes count: a little before it began, but nothing from before the connection existed, unless that
+/// was asked for.
 #[must_use]
-pub fn changed_since(gap_from: DateTime<Utc>, granted_at: DateTime<Utc>, is_first_grant: bool) -> DateTime<Utc> {
-    match gap_from.cmp(&granted_at) {
-        std::cmp::Ordering::Equal => gap_from,
-        std::cmp::Ordering::Less if is_first_grant => gap_from,
-        std::cmp::Ordering::Less => gap_from - SLACK,
-        std::cmp::Ordering::Greater => (gap_from - SLACK).max(granted_at),
+pub fn changed_since(
+    gap_from: DateTime<Utc>,
+    reason: &str,
+    granted_at: DateTime<Utc>,
+    is_first_grant: bool,
+) -> DateTime<Utc> {
+    if reason == CONNECTED {
+        gap_from
+    } else if is_first_grant || gap_from >= granted_at {
+        (gap_from - SLACK).max(granted_at)
+    } else {
+        gap_from - SLACK
     }
 }
 

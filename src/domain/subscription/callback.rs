@@ -57,6 +57,15 @@ impl CallbackTemplate {
         }
     }
 
+    /// Whether what is delivered goes to a URL or below it.
+    #[must_use]
+    pub fn is_below(&self, url: &str) -> bool {
+        let filled = self.0.replace("{connection}", "c").replace("{organization}", "o");
+        let (Ok(filled), Ok(url)) = (Url::parse(&filled), Url::parse(url)) else { return false };
+        let rest = filled.path().strip_prefix(url.path());
+        filled.origin() == url.origin() && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
     /// Whether each connection has a URL of its own.
     #[must_use]
     pub fn is_per_connection(&self) -> bool {
@@ -162,6 +171,21 @@ mod tests {
 
     fn url(template: &str) -> CallbackUrl {
         CallbackTemplate::parse(template).unwrap().fill(&"ann:1@x".parse().unwrap(), &owner())
+    }
+
+    #[test]
+    fn the_keepers_own_endpoint_is_told_from_others() {
+        let below = |template: &str| {
+            CallbackTemplate::parse(template).unwrap().is_below("https://k.example/webhooks/calendly")
+        };
+        assert!(below("https://k.example/webhooks/calendly/{connection}"));
+        assert!(below("https://K.example:443/webhooks/calendly?x=1"));
+        for other in
+            ["https://k.example/webhooks/calendly2", "https://app.example/webhooks/calendly/{connection}"]
+        {
+            assert!(!below(other), "{other}");
+        }
+        assert!(!CallbackTemplate::parse("https://k.example/a").unwrap().is_below(""), "there is none");
     }
 
     #[test]

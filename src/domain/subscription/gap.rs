@@ -36,6 +36,19 @@ pub fn deliveries_failing(recorded: Option<&Recorded>, retry_started_at: Option<
     }
 }
 
+/// From when on events may be lost whose deliveries have begun to fail: since they do, or since the last good verification,
+/// whichever is earlier.
+#[must_use]
+pub fn failing_from(
+    verified_at: Option<DateTime<Utc>>,
+    retry_started_at: DateTime<Utc>,
+    granted_at: DateTime<Utc>,
+    is_first_grant: bool,
+) -> DateTime<Utc> {
+    let from = verified_at.map_or(retry_started_at, |verified| verified.min(retry_started_at));
+    if is_first_grant { from.max(granted_at) } else { from }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,6 +79,15 @@ mod tests {
     fn what_was_missed_before_the_user_connected_again_counts() {
         assert_eq!(gap_from(Some(hour(10)), false, None, hour(60), false), hour(10));
         assert_eq!(gap_from(None, false, None, hour(60), false), hour(60));
+    }
+
+    #[test]
+    fn failing_deliveries_open_a_gap_since_they_fail_or_were_last_right() {
+        assert_eq!(failing_from(Some(hour(10)), hour(12), hour(-99), true), hour(10));
+        assert_eq!(failing_from(Some(hour(10)), hour(8), hour(-99), true), hour(8));
+        assert_eq!(failing_from(None, hour(8), hour(-99), true), hour(8));
+        assert_eq!(failing_from(Some(hour(10)), hour(8), hour(9), true), hour(9));
+        assert_eq!(failing_from(Some(hour(10)), hour(8), hour(9), false), hour(8), "connected again");
     }
 
     #[test]

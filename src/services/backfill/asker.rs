@@ -103,7 +103,10 @@ impl<'a> Asker<'a> {
             all.extend(asked.items);
             let Some(next) = asked.next else { return Ok(Some(all)) };
             if !seen.insert(next.clone()) {
-                return Err(Stop::Later(None, "the pages of a meeting's invitees go round in a circle".into()));
+                return Err(Stop::Later(
+                    None,
+                    "the pages of a meeting's invitees go round in a circle".into(),
+                ));
             }
             page = Some(next);
         }
@@ -237,7 +240,9 @@ impl Askers {
                 self.without_token = true;
                 None
             }
-            Stop::Rejected => Some(End::Later(Some(AFTER_REFRESH), "Calendly refused the access token".into())),
+            Stop::Rejected => {
+                Some(End::Later(Some(AFTER_REFRESH), "Calendly refused the access token".into()))
+            }
             Stop::Invalid(error) => Some(End::Later(Some(INVALID_AGAIN), error.to_string().into())),
             Stop::Later(after, why) => Some(End::Later(after, why)),
         }

@@ -7,7 +7,6 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use log::{info, log};
 use serde_json::json;
 
-use super::BackfillSettings;
 use super::asker::{Asker, Askers, Barred, End, Stop};
 use super::group::gathered;
 use super::look::Look;
@@ -51,7 +50,6 @@ pub(super) enum Done {
 /// The gaps of an owner while they are read through.
 struct Backfilling<'a> {
     services: &'a Services,
-    settings: BackfillSettings,
     members: Members,
     numbers: Vec<i64>,
     progress: Progress,
@@ -64,7 +62,6 @@ struct Backfilling<'a> {
 /// Reads through the gaps once; `may_ask` leaves out whose token does not do.
 pub(super) async fn backfill(
     services: &Services,
-    settings: BackfillSettings,
     owner: &Owner,
     gaps: Vec<Gaps>,
     may_not_ask: HashSet<crate::domain::ids::ConnectionId>,
@@ -79,7 +76,7 @@ pub(super) async fn backfill(
     askers.retain(|cell| !may_not_ask.contains(cell.id()));
     let from = members.earliest().unwrap_or(now) - UNDER_WAY;
     let found = vec![0; members.all.len()];
-    let mut work = Backfilling { services, settings, members, numbers, progress, from, found };
+    let mut work = Backfilling { services, members, numbers, progress, from, found };
     let mut askers = Askers::new(askers);
     let end = loop {
         let cell = match askers.next(services) {
@@ -108,16 +105,21 @@ pub(super) async fn backfill(
 
 fn member(cell: &Arc<Cell>, gaps: &[OpenGap], progress: Progress) -> Option<Member> {
     let (granted_at, first) = cell.read(|c| (c.granted_at, c.granted_generation == Generation(1)));
-    let since = gaps.iter().map(|open| changed_since(open.gap.from, granted_at, first)).min()?;
+    let since =
+        gaps.iter().map(|open| changed_since(open.gap.from, &open.gap.reason, granted_at, first)).min()?;
     let since = progress.since.map_or(since, |second| second.max(since));
-    Some(Member { cell: cell.clone(), window: Window::from(since), gap: gaps.first().map(|open| open.number) })
+    Some(Member {
+        cell: cell.clone(),
+        window: Window::from(since),
+        gap: gaps.first().map(|open| open.number),
+    })
 }
 
 impl Backfilling<'_> {
     /// To the end of the list; how far it has come is kept after each page.
     async fn go_on(&mut self, asker: &Asker<'_>) -> Result<(), Stop> {
-        let (services, settings, members) = (self.services, self.settings, &self.members);
-        let mut look = Look { services, settings, asker, members, done: HashSet::new() };
+        let (services, members) = (self.services, &self.members);
+        let mut look = Look { services, asker, members, done: HashSet::new() };
         let mut stale = 0;
         loop {
             let from = self.progress.reached.unwrap_or(self.from);
@@ -170,7 +172,8 @@ impl Backfilling<'_> {
             let level = if *found > 0 { log::Level::Info } else { self.services.routine() };
             log!(target: "backfill", level, connection:% = cell.id(), gap_from = from.as_str(), found; "gap closed");
         });
-        if let Some(more) = closed.len().checked_sub(crate::services::verification::NAMED).filter(|n| *n > 0) {
+        if let Some(more) = closed.len().checked_sub(crate::services::verification::NAMED).filter(|n| *n > 0)
+        {
             info!(target: "backfill", connections = more; "more gaps closed");
         }
         Ok(Done::Closed)

@@ -6,15 +6,12 @@ use chrono::{DateTime, Utc};
 use log::debug;
 use serde_json::Value;
 
-use super::BackfillSettings;
 use super::asker::{Asker, Stop};
 use super::whose::{Members, aliases};
-use crate::domain::backfill::{
-    Onward, body_of, event_of, happened, onward, start_time, to_look_into,
-};
+use crate::domain::backfill::{Onward, body_of, event_of, happened, onward, start_time, to_look_into};
 use crate::domain::event::{EventId, NewEvent};
 use crate::ports::ListPage;
-use crate::services::Services;
+use crate::services::{Services, inbox};
 
 /// Pages of one list, of meetings that all start at the same time.
 const MOST_PAGES: usize = 500;
@@ -32,7 +29,6 @@ pub(super) struct Step {
 /// A look that is under way.
 pub(super) struct Look<'a> {
     pub(super) services: &'a Services,
-    pub(super) settings: BackfillSettings,
     pub(super) asker: &'a Asker<'a>,
     pub(super) members: &'a Members,
     /// Meetings of the list before: the next one begins a little earlier than that one ended.
@@ -83,7 +79,9 @@ impl Look<'_> {
     async fn found(&self, scheduled: &[Value]) -> Result<Vec<Found>, Stop> {
         let mut found = vec![];
         for scheduled in scheduled {
-            let Some(uri) = scheduled["uri"].as_str().filter(|uri| !self.done.contains(*uri)) else { continue };
+            let Some(uri) = scheduled["uri"].as_str().filter(|uri| !self.done.contains(*uri)) else {
+                continue;
+            };
             let mut recipients = self.members.recipients(scheduled, self.asker.cell.id());
             recipients.retain(|recipient| to_look_into(scheduled, recipient.member.window));
             if recipients.is_empty() {
@@ -104,7 +102,8 @@ impl Look<'_> {
                         let body = body_of(happened, &user, scheduled, invitee);
                         let aliases = aliases(&body, recipient.others);
                         let now = self.services.adapters.clock.now();
-                        let event = event_of(body, cell.id().clone(), now, self.settings.relayed);
+                        let relayed = self.services.settings.events.relay.is_some();
+                        let event = event_of(body, cell.id().clone(), now, relayed);
                         let place = recipient.place;
                         found.extend(event.map(|event| Found { event, place, aliases }));
                     }
@@ -133,7 +132,8 @@ impl Look<'_> {
         while !found.is_empty() {
             let some: Vec<_> = found.drain(..found.len().min(AT_ONCE)).collect();
             let places: Vec<_> = some.iter().map(|found| found.place).collect();
-            let are_new = store.take_in(some.into_iter().map(|found| found.event).collect()).await?;
+            let events = some.into_iter().map(|found| found.event).collect();
+            let are_new = inbox::add(self.services, events).await?;
             for (place, _) in places.into_iter().zip(are_new).filter(|(_, is_new)| *is_new) {
                 match taken.iter_mut().find(|(other, _)| *other == place) {
                     Some((_, count)) => *count += 1,

@@ -29,8 +29,6 @@ pub struct BackfillSettings {
     pub sweep_every: Duration,
     /// Deliveries come here: there is an inbox to compare with, and they are missed while nobody is here.
     pub own_callback: bool,
-    /// Whether what is found is to be relayed.
-    pub relayed: bool,
 }
 
 /// Where the work is told of.

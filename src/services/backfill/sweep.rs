@@ -46,12 +46,7 @@ fn share(owner: &Owner) -> f64 {
 }
 
 /// Compares an owner's connections; those with a gap are backfilled anyway.
-pub(super) async fn sweep(
-    services: &Services,
-    settings: BackfillSettings,
-    owner: &Owner,
-    with_a_gap: HashSet<ConnectionId>,
-) {
+pub(super) async fn sweep(services: &Services, owner: &Owner, with_a_gap: HashSet<ConnectionId>) {
     let now = services.adapters.clock.now();
     let mut cells = cells_of(services, owner);
     cells.retain(|cell| {
@@ -75,7 +70,7 @@ pub(super) async fn sweep(
         };
         let asker = Asker::new(services, &cell, owner);
         let grant = asker.grant;
-        match compare(services, settings, &asker, &members, now).await {
+        match compare(services, &asker, &members, now).await {
             Ok(()) => return,
             Err(stop) => {
                 if let Some(end) = askers.stopped(&cell, grant, stop) {
@@ -97,12 +92,11 @@ fn put_off(owner: &Owner, end: &End) {
 
 async fn compare(
     services: &Services,
-    settings: BackfillSettings,
     asker: &Asker<'_>,
     members: &Members,
     now: DateTime<Utc>,
 ) -> Result<(), Stop> {
-    let mut look = Look { services, settings, asker, members, done: HashSet::new() };
+    let mut look = Look { services, asker, members, done: HashSet::new() };
     let mut from = now - BACK;
     loop {
         let step = look.step(from).await?;

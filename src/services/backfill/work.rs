@@ -60,7 +60,11 @@ struct Work {
 }
 
 /// Begins when this keeper works.
-pub(super) async fn work(services: Arc<Services>, settings: BackfillSettings, mut works: watch::Receiver<bool>) {
+pub(super) async fn work(
+    services: Arc<Services>,
+    settings: BackfillSettings,
+    mut works: watch::Receiver<bool>,
+) {
     let begun = async {
         let _ = works.wait_for(|works| *works).await;
         if settings.own_callback {
@@ -129,7 +133,8 @@ impl Work {
         }
         if self.settings.own_callback {
             let due = turns(&self.services, self.settings, self.swept_until, now);
-            self.sweeps.extend(due.into_iter().filter(|owner| !self.sweeps.contains(owner)).collect::<Vec<_>>());
+            self.sweeps
+                .extend(due.into_iter().filter(|owner| !self.sweeps.contains(owner)).collect::<Vec<_>>());
             self.swept_until = now;
         }
         let next = self.waiting.values().map(|(at, _)| *at).filter(|at| *at > now).min();
@@ -171,7 +176,7 @@ impl Work {
     /// As much as may be under way at once, gaps first.
     fn start(&mut self) {
         while self.running.len() < AT_ONCE && !self.services.shutdown.is_requested() {
-            let (services, settings) = (self.services.clone(), self.settings);
+            let services = self.services.clone();
             if let Some((owner, gaps)) = self.gaps.pop_front() {
                 if !self.running.insert(owner.clone()) {
                     continue;
@@ -180,7 +185,7 @@ impl Work {
                 let whose = owner.clone();
                 self.spawn(owner, async move {
                     tokio::select! {
-                        ended = backfill(&services, settings, &whose, gaps, barred) => Some(ended),
+                        ended = backfill(&services, &whose, gaps, barred) => Some(ended),
                         () = services.shutdown.requested() => None,
                     }
                 });
@@ -191,7 +196,7 @@ impl Work {
                 let (whose, open) = (owner.clone(), self.open.clone());
                 self.spawn(owner, async move {
                     tokio::select! {
-                        () = sweep(&services, settings, &whose, open) => {}
+                        () = sweep(&services, &whose, open) => {}
                         () = services.shutdown.requested() => {}
                     }
                     None

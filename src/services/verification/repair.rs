@@ -11,7 +11,7 @@ use super::{Stop, Visit, each, report};
 use crate::domain::facts::WebhookState;
 use crate::domain::ids::Generation;
 use crate::domain::subscription::callback::CallbackUrl;
-use crate::domain::subscription::gap::{deliveries_failing, gap_from};
+use crate::domain::subscription::gap::{deliveries_failing, failing_from, gap_from};
 use crate::domain::subscription::reconcile::{Verdict, Wanted, Wrong, reconcile};
 use crate::domain::subscription::{Found, Owner, Recorded};
 use crate::ports::{ApiErrorClass, NewSubscription};
@@ -36,8 +36,11 @@ pub(super) async fn repair(
     match reconcile(&wanted, listed) {
         Verdict::Keep { uri } => {
             let retry = found(&uri).and_then(|found| found.retry_started_at);
-            if deliveries_failing(record.as_ref(), retry) {
-                report::deliveries_failing(services, cells, &wanted.callback, retry);
+            if let Some(since) = retry.filter(|_| deliveries_failing(record.as_ref(), retry)) {
+                let verified_at = record.as_ref().and_then(|record| record.verified_at);
+                let from = failing_since(cells, verified_at, since);
+                // Before the change is recorded: broken off between the two it is told twice.
+                report::deliveries_failing(services, cells, &wanted.callback, since, from).await;
             }
             keep(visit, owner, &wanted, uri.clone(), retry).await?;
             report::found(services, cells, &uri, wanted.events.len()).await;
@@ -144,9 +147,23 @@ fn gap(
     cells: &[Arc<Cell>],
     disabled: Option<Option<DateTime<Utc>>>,
 ) -> DateTime<Utc> {
-    let granted_at = cells.iter().map(|cell| cell.read(|c| c.granted_at)).min().unwrap_or_default();
-    let is_first = cells.iter().all(|cell| cell.read(|c| c.granted_generation) == Generation(1));
+    let (granted_at, is_first) = granted(cells);
     let seen = cells.iter().filter_map(|cell| cell.facts().webhook.verified_at).max();
     let verified_at = record.and_then(|record| record.verified_at).or(seen);
     gap_from(verified_at, disabled.is_some(), disabled.flatten(), granted_at, is_first)
+}
+
+fn failing_since(
+    cells: &[Arc<Cell>],
+    verified_at: Option<DateTime<Utc>>,
+    since: DateTime<Utc>,
+) -> DateTime<Utc> {
+    let (granted_at, is_first) = granted(cells);
+    failing_from(verified_at, since, granted_at, is_first)
+}
+
+/// When the first of them was granted, and whether these are the first grants of all.
+fn granted(cells: &[Arc<Cell>]) -> (DateTime<Utc>, bool) {
+    let granted_at = cells.iter().map(|cell| cell.read(|c| c.granted_at)).min().unwrap_or_default();
+    (granted_at, cells.iter().all(|cell| cell.read(|c| c.granted_generation) == Generation(1)))
 }

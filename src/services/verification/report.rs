@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use log::{Level, debug, info, log, warn};
 use serde_json::{Value, json};
 
 use super::each;
+use crate::domain::backfill::CONNECTED;
 use crate::domain::facts::{WebhookFact, WebhookState};
 use crate::domain::subscription::callback::CallbackUrl;
 use crate::domain::subscription::reconcile::Wrong;
@@ -19,6 +20,7 @@ pub(super) async fn found(services: &Services, cells: &[Arc<Cell>], uri: &str, e
     services.counters().verified.add_one();
     let news: Vec<_> =
         cells.iter().filter(|c| c.facts().webhook.state != WebhookState::Ok).cloned().collect();
+    connected(services, &news).await;
     fact(services, cells, WebhookState::Ok, None, Some(uri)).await;
     if news.is_empty() {
         found_again(cells, events);
@@ -107,18 +109,20 @@ pub(super) fn retired(services: &Services, cells: &[Arc<Cell>], uri: &str) {
     );
 }
 
-pub(super) fn deliveries_failing(
+pub(super) async fn deliveries_failing(
     services: &Services,
     cells: &[Arc<Cell>],
     callback: &CallbackUrl,
-    since: Option<DateTime<Utc>>,
+    since: DateTime<Utc>,
+    gap_from: DateTime<Utc>,
 ) {
-    let since = since.map(time).unwrap_or_default();
+    let since = time(since);
     each(cells, |connection| {
         warn!(target: "webhook", connection, since = since.as_str(), callback_url:% = callback;
             "deliveries are failing now, check that the callback URL answers with 2xx within 15 s");
     });
     note(services, cells, Kind::DeliveriesFailing, "deliveries are failing", &json!({ "since": since }));
+    gap(services, cells, gap_from, "deliveries_failing").await;
 }
 
 pub(super) async fn unavailable(services: &Services, cells: &[Arc<Cell>], reason: String) {
@@ -158,6 +162,12 @@ pub(super) async fn state(
 
 async fn repaired(services: &Services, cells: &[Arc<Cell>], uri: &str, from: DateTime<Utc>, reason: &str) {
     services.counters().repaired.add_one();
+    gap(services, cells, from, reason).await;
+    connected(services, cells).await;
+    fact(services, cells, WebhookState::Ok, None, Some(uri)).await;
+}
+
+async fn gap(services: &Services, cells: &[Arc<Cell>], from: DateTime<Utc>, reason: &str) {
     let opened_at = services.adapters.clock.now();
     for cell in cells {
         let gap = Gap { connection: cell.id().clone(), from, opened_at, reason: reason.into() };
@@ -165,8 +175,19 @@ async fn repaired(services: &Services, cells: &[Arc<Cell>], uri: &str, from: Dat
             warn!(target: "webhook", connection:% = cell.id(), error:% = error; "the gap could not be recorded");
         }
     }
-    fact(services, cells, WebhookState::Ok, None, Some(uri)).await;
-    note(services, cells, Kind::GapOpened, "events may have been lost since then", &json!({ "from": from }));
+    services.backfill.look();
+    let detail = json!({ "from": from, "reason": reason });
+    note(services, cells, Kind::GapOpened, "events may have been lost since then", &detail);
+}
+
+/// What was booked before they were connected is wanted, too, of those whose subscription is seen for the first time.
+async fn connected(services: &Services, cells: &[Arc<Cell>]) {
+    let back = services.settings.backfill.map(|settings| settings.on_connect).unwrap_or_default();
+    let Some(back) = TimeDelta::from_std(back).ok().filter(|back| !back.is_zero()) else { return };
+    for cell in cells.iter().filter(|cell| cell.facts().webhook.verified_at.is_none()) {
+        let from = cell.read(|c| c.granted_at) - back;
+        gap(services, std::slice::from_ref(cell), from, CONNECTED).await;
+    }
 }
 
 /// Writes the fact down, keeping since when it holds and when it was last seen right.

@@ -37,9 +37,14 @@ impl Gaps for MemoryStore {
         let mut inner = self.writable().await?;
         let lines = &mut inner.state.gaps.lines;
         let gap = Gap { from: stored(gap.from), opened_at: stored(gap.opened_at), ..gap };
-        if lines.iter().all(|(open, _)| open.gap != gap) {
-            let number = i64::try_from(lines.len()).unwrap_or(i64::MAX) + 1;
-            lines.push((OpenGap { number, gap, progress: None, found: 0 }, None));
+        let number = i64::try_from(lines.len()).unwrap_or(i64::MAX) + 1;
+        match lines.iter_mut().find(|(open, _)| open.gap == gap) {
+            None => lines.push((OpenGap { number, gap, progress: None, found: 0 }, None)),
+            Some((open, closed)) => {
+                if closed.take().is_some() {
+                    (open.progress, open.found) = (None, 0);
+                }
+            }
         }
         Ok(())
     }

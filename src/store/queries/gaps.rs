@@ -7,9 +7,16 @@ use super::Conn;
 use crate::store::row::{GapRow, OpenGapRow, ProgressRow};
 use crate::store::schema::gaps::dsl as g;
 
-/// Told again, after an answer that was lost, it is still one gap.
-pub(crate) async fn open(db: &mut Conn, row: GapRow) -> QueryResult<usize> {
-    diesel::insert_into(g::gaps).values(row).on_conflict_do_nothing().execute(db).await
+/// Told again, after an answer that was lost, it is still one gap. Told again after it was closed it is open again.
+pub(crate) async fn open(db: &mut Conn, row: GapRow) -> QueryResult<()> {
+    let of = g::connection_id.eq(row.connection_id.clone()).and(g::from_at.eq(row.from_at));
+    let same = of.and(g::opened_at.eq(row.opened_at)).and(g::reason.eq(row.reason.clone()));
+    write_transaction!(db, async |db| {
+        let nothing = ProgressRow { since_at: None, began_at: None, reached_at: None };
+        let anew = (nothing, g::closed_at.eq(None::<i64>), g::found.eq(0));
+        diesel::update(g::gaps.filter(same).filter(g::closed_at.is_not_null())).set(anew).execute(db).await?;
+        diesel::insert_into(g::gaps).values(row).on_conflict_do_nothing().execute(db).await.map(drop)
+    })
 }
 
 /// Those that are not closed, after a number.
