@@ -133,6 +133,29 @@ fn a_body_is_what_a_delivery_would_have_been_and_has_its_id() {
     }
 }
 
+/// Payloads that Calendly has sent, names and addresses replaced.
+#[test]
+fn what_calendly_has_sent_comes_out_as_it_was() {
+    let anna: ConnectionId = "anna".parse().unwrap();
+    for delivered in
+        [include_str!("samples/invitee.created.json"), include_str!("samples/invitee.canceled.json")]
+    {
+        let sent: Value = serde_json::from_str(delivered).unwrap();
+        let mut invitee = sent["payload"].clone();
+        let scheduled = invitee.as_object_mut().unwrap().remove("scheduled_event").unwrap();
+        let window = Window::from("2020-01-01T00:00:00Z".parse().unwrap());
+        assert!(to_look_into(&scheduled, window) && start_time(&scheduled).is_some());
+        let due = happened(&scheduled, &invitee, window).into_iter().find(|due| due.event == sent["event"]);
+        let user = hosts(&scheduled).into_iter().next().unwrap();
+        let found = body_of(due.unwrap(), &user, &scheduled, &invitee);
+        let mut read: Value = serde_json::from_slice(&found).unwrap();
+        read["created_at"] = sent["created_at"].clone();
+        assert_eq!(read, sent, "but for when it was sent");
+        let event = event_of(found, anna.clone(), at(0), false).unwrap();
+        assert_eq!(event.id, recognise(delivered.as_bytes()).unwrap().id(Some(&anna)));
+    }
+}
+
 #[test]
 fn nothing_from_before_the_connection_existed_unless_on_purpose() {
     let since = |from, reason, is_first| changed_since(at(from), reason, at(10), is_first);

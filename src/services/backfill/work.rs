@@ -127,7 +127,7 @@ impl Work {
                 debug!(target: "backfill", error:% = error; "that deliveries are taken could not be noted, next time");
             }
         }
-        self.barred.retain(|_, (_, until)| *until > now);
+        self.barred.retain(|id, _| self.services.registry.get(id).is_some());
         if let Err(error) = self.load(now).await {
             debug!(target: "backfill", error:% = error; "the open gaps could not be read, trying again");
         }
@@ -226,7 +226,8 @@ impl Work {
             }
         };
         for Barred { cell, grant, reason } in outcome.barred {
-            let is_news = self.barred.insert(cell.id().clone(), (grant, now + BARRED_FOR)).is_none();
+            let before = self.barred.insert(cell.id().clone(), (grant, now + BARRED_FOR));
+            let is_news = before.is_none_or(|(known, _)| known != grant);
             if is_news {
                 let reason = &*reason;
                 warn!(target: "backfill", connection:% = cell.id(), reason;
@@ -257,10 +258,12 @@ impl Work {
 
     /// Those whose token does not do, as long as they have the grant with which it did not.
     fn still_barred(&self) -> HashSet<ConnectionId> {
+        let now = self.now();
         let has_it = |id: &ConnectionId, grant: GrantId| {
             self.services.registry.get(id).is_some_and(|cell| cell.read(|c| c.grant_id) == grant)
         };
-        self.barred.iter().filter(|(id, (grant, _))| has_it(id, *grant)).map(|(id, _)| id.clone()).collect()
+        let barred = self.barred.iter().filter(|(_, (_, until))| *until > now);
+        barred.filter(|(id, (grant, _))| has_it(id, *grant)).map(|(id, _)| id.clone()).collect()
     }
 }
 
