@@ -10,10 +10,37 @@ use std::time::Duration;
 pub use crate::calendly::fuzzing::{error_body, list_answer, rate_headers};
 pub use crate::cli::import::fuzzing::{import_csv, import_json};
 pub use crate::config::fuzzing::configuration;
+use crate::domain::connect::callback::{self, Answer};
+use crate::domain::connect::state_token::{BadState, StateKey};
 use crate::domain::loose_json;
 use crate::domain::outcome::{Doubt, Outcome, Reply, judge};
 use crate::domain::secrets::RefreshToken;
 pub use crate::spool::fuzzing::{journal_file, journal_record};
+
+/// The query of the OAuth callback, which anybody may call: what is read of it stands there once, no state is taken that
+/// the keeper did not make, the same call is known again, and nothing of it is shown.
+pub fn oauth_callback(query: &[u8]) {
+    let query = String::from_utf8_lossy(query);
+    let Ok(call) = callback::read(&query) else { return };
+    let said = |name: &str| -> Vec<String> {
+        let pairs = url::form_urlencoded::parse(query.as_bytes()).filter(|(key, _)| key == name);
+        pairs.map(|(_, value)| value.into_owned()).collect()
+    };
+    assert_eq!(said("state"), [call.state.expose()]);
+    let key = StateKey::new([7; 32]);
+    assert_eq!(key.read(&call.state, chrono::DateTime::UNIX_EPOCH), Err(BadState::Foreign));
+    match &call.answer {
+        Answer::Code(code) => {
+            assert_eq!(said("code"), [code.expose()]);
+            let shown = format!("{call:?}");
+            assert_eq!(shown, "Callback { state: StateToken(***), answer: Code(AuthorizationCode(***)) }");
+        }
+        Answer::Denied => assert_eq!(said("error"), ["access_denied"]),
+        Answer::Refused(_) => assert_eq!(said("error").len(), 1),
+    }
+    let again = callback::read(&query).map(|again| again.answer.fingerprint());
+    assert_eq!(again, Ok(call.answer.fingerprint()));
+}
 
 /// A token answer: a pair in it is kept, whatever else it holds and whatever the status. Only one that can be read ends
 /// a grant or blames the configuration.

@@ -110,6 +110,26 @@ const HEADERS: [&str; 16] = [
     "Fri, 31 Dec 9999 23:59:60 GMT",
     " ",
 ];
+const CALLBACK: [&str; 18] = [
+    "state=",
+    "code=",
+    "error=",
+    "&",
+    "&",
+    "&",
+    "&",
+    "access_denied",
+    "invalid_scope",
+    "server_error",
+    "c0de",
+    "%",
+    "%00",
+    "%26state%3D",
+    "%E2%82%AC",
+    "+",
+    "iss=https%3A%2F%2Fauth.calendly.com",
+    "st%61te=",
+];
 /// Lines, most of them with a known key; `$` is a secret.
 fn toml() -> impl Strategy<Value = String> {
     let key = prop_oneof![8 => select(&KEYS[..]).prop_map(str::to_owned), 1 => "[ -~]{0,12}"];
@@ -184,6 +204,11 @@ proptest! {
     #[test]
     fn headers(lines in of(&HEADERS, 12)) {
         rate_headers(&lines);
+    }
+
+    #[test]
+    fn callbacks(query in of(&CALLBACK, 14)) {
+        oauth_callback(&query);
     }
 
     #[test]
