@@ -20,7 +20,7 @@ mod sections;
 #[cfg(test)]
 mod tests;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use database::DatabaseUrl;
@@ -68,6 +68,7 @@ pub struct Config {
     /// How a line looks, how often the supervisor sums up.
     pub log: Log,
     effective: Vec<Effective>,
+    secret_files: Vec<PathBuf>,
 }
 
 impl Config {
@@ -94,14 +95,14 @@ impl Config {
             .build()
             .map_err(|error| unmergeable(&error))?;
         let mut reader = Reader::new(merged.cache, problems);
-        let config = Self::read(&mut reader);
+        let config = Self::read(&mut reader, sources.file.as_deref());
         match (config, reader.into_problems()) {
             (Ok(config), problems) if problems.is_empty() => Ok(config),
             (_, problems) => Err(ConfigError(problems)),
         }
     }
 
-    fn read(r: &mut Reader) -> Result<Self, reader::Noted> {
+    fn read(r: &mut Reader, file: Option<&Path>) -> Result<Self, reader::Noted> {
         let data_dir = r.text("data_dir").map(PathBuf::from);
         let calendly = rules::calendly(r);
         let database = rules::database(r, data_dir.as_deref().unwrap_or(".".as_ref()));
@@ -134,6 +135,7 @@ impl Config {
             timeline_keep: timeline_keep?,
             log: log?,
             effective: r.effective(),
+            secret_files: r.secret_files(file),
         })
     }
 
@@ -141,6 +143,12 @@ impl Config {
     #[must_use]
     pub fn effective(&self) -> &[Effective] {
         &self.effective
+    }
+
+    /// The files that secrets were read from, the configuration file among them where it holds one.
+    #[must_use]
+    pub fn secret_files(&self) -> &[PathBuf] {
+        &self.secret_files
     }
 }
 

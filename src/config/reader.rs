@@ -1,7 +1,7 @@
 //! Reads merged settings one by one, notes every mistake with its place, and remembers what to show of each.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ::config::{Value, ValueKind};
@@ -24,12 +24,15 @@ pub(super) struct Reader {
     problems: Vec<Problem>,
     /// Secrets read from files: the key and where from.
     from_files: BTreeMap<&'static str, String>,
+    /// Those files.
+    secret_files: Vec<PathBuf>,
 }
 
 impl Reader {
     /// Of the merged layers, and what was wrong with them already.
     pub(super) fn new(merged: Value, problems: Vec<Problem>) -> Self {
-        let mut reader = Self { settings: BTreeMap::new(), problems, from_files: BTreeMap::new() };
+        let (settings, from_files) = (BTreeMap::new(), BTreeMap::new());
+        let mut reader = Self { settings, problems, from_files, secret_files: vec![] };
         reader.collect("", merged);
         reader
     }
@@ -54,6 +57,16 @@ impl Reader {
     /// Every mistake so far.
     pub(super) fn into_problems(self) -> Vec<Problem> {
         self.problems
+    }
+
+    /// The files that hold a secret each, and `file` where a secret stands in that itself.
+    pub(super) fn secret_files(&self, file: Option<&Path>) -> Vec<PathBuf> {
+        let from = file.map(|file| file.display().to_string());
+        let is_said_there = |(name, (_, origin)): (&&'static str, &(ValueKind, String))| {
+            Some(origin) == from.as_ref() && self.shown(name).is_some_and(|shown| shown.contains("***"))
+        };
+        let itself = file.filter(|_| self.settings.iter().any(is_said_there));
+        self.secret_files.iter().cloned().chain(itself.map(Path::to_owned)).collect()
     }
 
     /// What is in force, in the order of the keys.
@@ -241,6 +254,7 @@ impl Reader {
         match secret_file::read(&path) {
             Ok(secret) => {
                 self.from_files.insert(name, format!("file {} ({file})", path.display()));
+                self.secret_files.push(path);
                 Ok(Some(secret))
             }
             Err(bad) => Err(self.refuse(

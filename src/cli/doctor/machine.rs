@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::Finding;
 use crate::config::api_token_file::FILE as TOKEN_FILE;
@@ -11,22 +11,25 @@ use crate::config::{Config, DatabaseUrl, key_file};
 const CHECK: &str = "files";
 
 pub(super) fn files(config: &Config) -> Vec<Finding> {
-    let mut findings = vec![data_dir(&config.data_dir)];
-    let mut secret = vec![config.data_dir.join(TOKEN_FILE)];
-    secret.extend(key_file::file(config).map(|(path, _)| path));
+    let mut own = vec![config.data_dir.join(TOKEN_FILE)];
+    own.extend(key_file::file(config).map(|(path, _)| path));
     if let DatabaseUrl::Sqlite { path, .. } = &config.database.url {
-        secret.push(path.clone());
+        own.push(path.clone());
     }
-    let open: Vec<_> = secret.into_iter().filter_map(open_to_others).collect();
-    findings.extend(open.iter().map(|(path, mode)| {
+    let open = own.iter().filter_map(|path| Some((path, mode(path, 0o077)?, "600")));
+    // What somebody else put there may be the keeper's by its group.
+    let given = config.secret_files().iter().filter_map(|path| Some((path, mode(path, 0o027)?, "640")));
+    let open: Vec<_> = open.chain(given).collect();
+    let mut findings = vec![data_dir(&config.data_dir)];
+    findings.extend(open.iter().map(|(path, mode, wanted)| {
         Finding::fail(
             CHECK,
             format!("{} can be read or written by others (mode {mode:03o})", path.display()),
-            format!("chmod 600 {}", path.display()),
+            format!("chmod {wanted} {}", path.display()),
         )
     }));
     if open.is_empty() {
-        findings.push(Finding::ok(CHECK, "key, database and API token are the keeper's alone"));
+        findings.push(Finding::ok(CHECK, "keys, secrets, database and API token are the keeper's alone"));
     }
     findings
 }
@@ -56,10 +59,10 @@ fn data_dir(path: &Path) -> Finding {
     Finding::ok(CHECK, format!("data_dir {shown} is the keeper's alone, and writable"))
 }
 
-/// Its mode, where others may do something with it; `None` too where it is not there.
-fn open_to_others(path: PathBuf) -> Option<(PathBuf, u32)> {
-    let mode = fs::metadata(&path).ok()?.mode() & 0o777;
-    (mode & 0o077 != 0).then_some((path, mode))
+/// Its mode, where it grants some of this; `None` too where it is not there.
+fn mode(path: &Path, too_much: u32) -> Option<u32> {
+    let mode = fs::metadata(path).ok()?.mode() & 0o777;
+    (mode & too_much != 0).then_some(mode)
 }
 
 #[cfg(test)]
@@ -90,5 +93,31 @@ mod tests {
         let found = files(&config(home.path()));
         assert_eq!(found.iter().map(|one| one.result).collect::<Vec<_>>(), [Level::Warn, Level::Fail]);
         assert_eq!(found[1].remedy.as_deref(), Some(format!("chmod 600 {}", key.display()).as_str()));
+    }
+
+    #[test]
+    fn so_is_the_file_of_a_secret_and_the_configuration_where_a_secret_stands_in_it() {
+        let home = tempfile::tempdir().unwrap();
+        let chmod = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        let (file, secret) = (home.path().join("keeper.toml"), home.path().join("client_secret"));
+        fs::write(&secret, "hunter2hunter2").unwrap();
+        let remedies = |text: &str| {
+            fs::write(&file, text).unwrap();
+            chmod(&file, 0o644);
+            let sources = Sources { file: Some(file.clone()), ..Sources::default() };
+            let found = files(&Config::load(&sources).unwrap()).into_iter();
+            let failed = found.filter(|one| one.result == Level::Fail);
+            failed.filter_map(|one| one.remedy).collect::<Vec<_>>()
+        };
+        let by_file = format!(
+            "data_dir = {:?}\n[calendly]\nclient_id = \"id\"\nclient_secret_file = {secret:?}\n",
+            home.path()
+        );
+        chmod(&secret, 0o644);
+        assert_eq!(remedies(&by_file), [format!("chmod 640 {}", secret.display())]);
+        chmod(&secret, 0o640);
+        assert_eq!(remedies(&by_file), Vec::<String>::new());
+        let in_itself = format!("data_dir = {:?}\n[calendly]\nclient_secret = \"hunter2\"\n", home.path());
+        assert_eq!(remedies(&in_itself), [format!("chmod 640 {}", file.display())]);
     }
 }
