@@ -1,4 +1,5 @@
-//! The end of a connection: erased here at once, then taken back at Calendly, where nothing else needs it.
+//! The end of a connection: erased here at once, then taken back at Calendly, where nothing else needs it. So is what a
+//! user leaves behind whose connection another one takes over.
 //!
 //! The deletion stands whatever Calendly does: what could not be taken back is said, in the log and the timeline.
 
@@ -9,6 +10,7 @@ use log::{info, warn};
 use serde_json::json;
 use tokio::time::timeout;
 
+use super::needs::Others;
 use super::verification::owner_of;
 use super::{Services, grants, inbox};
 use crate::domain::facts::GrantFact;
@@ -29,8 +31,12 @@ const AGAIN: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(4), Du
 /// A connection that is erased here, with what is needed to take it back at Calendly.
 #[derive(Debug)]
 pub struct Leaving {
+    /// As it was: a deleted cell serves no token.
     cell: Arc<Cell>,
-    refresh_token: Option<RefreshToken>,
+    /// What its grant can be revoked with, else why there is nothing.
+    token: Result<RefreshToken, &'static str>,
+    /// Added to what is told, where the connection itself stays.
+    of_whom: &'static str,
 }
 
 /// What became of it at Calendly.
@@ -79,12 +85,21 @@ pub async fn erase(
             None => return Ok(None),
         },
     };
-    // A deleted cell serves no token: what is asked for with it below is asked for with a copy.
     let as_it_was = Arc::new(Cell::new(cell.connection(), 0.0));
     let Some(erased) = grants::erase(services, id, by).await? else { return Ok(None) };
     let (store, clock, of) = (services.adapters.store.clone(), services.adapters.clock.clone(), id.clone());
     services.io.spawn(async move { inbox::erase_of(&*store, &*clock, &of).await });
-    Ok(Some(Leaving { cell: as_it_was, refresh_token: erased.refresh_token }))
+    let token = erased.refresh_token.ok_or("no configured encryption key opens its refresh token");
+    Ok(Some(Leaving { cell: as_it_was, token, of_whom: "" }))
+}
+
+/// The user of a connection that another one is about to take over; `None` where nobody has it.
+pub(super) fn user_before(services: &Services, id: &ConnectionId) -> Option<Leaving> {
+    let cell = Arc::new(Cell::new(services.registry.get(id)?.connection(), 0.0));
+    // Calendly takes either of a pair; the refresh token is not in memory.
+    let living = cell.living(services.adapters.clock.now());
+    let token = living.map(|living| RefreshToken::new(living.token.expose()));
+    Some(Leaving { cell, token: token.ok_or("its access token has ended"), of_whom: " of the user before" })
 }
 
 /// Deletes the subscription if no other connection uses it, and revokes the grant unless another connection has the same
@@ -121,27 +136,18 @@ impl Remains<'_> {
         self.leaving.cell.id()
     }
 
-    /// All other connections.
-    fn others(&self) -> impl Iterator<Item = Arc<Cell>> {
-        let own = self.id().clone();
-        self.services.registry.cells().into_iter().filter(move |cell| *cell.id() != own && !cell.is_deleted())
-    }
-
     async fn subscription(&self) -> Ended {
         let Some(webhook) = &self.services.settings.webhook else { return Ended::Nothing };
         let Some(owner) = owner_of(webhook, &self.leaving.cell) else { return Ended::Nothing }; // none was ever made
-        let callback = webhook.callback.fill(self.id(), &owner);
-        let mut theirs =
-            self.others().filter(|cell| owner_of(webhook, cell).as_ref() == Some(&owner)).peekable();
-        if theirs.any(|cell| webhook.callback.fill(cell.id(), &owner) == callback) {
+        let others = Others::than(self.services, &self.leaving.cell).await;
+        if others.share_subscription(self.services, &self.leaving.cell) {
             return Ended::Shared;
         }
-        let now = self.services.adapters.clock.now();
-        let of_owner = || self.others().filter(|cell| owner_of(webhook, cell).as_ref() == Some(&owner));
-        let own = self.leaving.cell.living(now);
-        let Some(living) = own.or_else(|| of_owner().find_map(|cell| cell.living(now))) else {
+        let own = self.leaving.cell.living(self.services.adapters.clock.now());
+        let Some(living) = own.or_else(|| others.living_of(self.services, &owner)) else {
             return Ended::Left("there is no living token to delete it with".into());
         };
+        let callback = webhook.callback.fill(self.id(), &owner);
         match self.retrying(|| self.delete(&owner, &callback, &living)).await {
             Ok(()) => Ended::Gone,
             Err(error) => Ended::Left(error.to_string()),
@@ -169,19 +175,18 @@ impl Remains<'_> {
         if matches!(self.leaving.cell.facts().grant, GrantFact::Refused { .. }) {
             return Ended::Nothing;
         }
-        let Some(token) = &self.leaving.refresh_token else {
-            return Ended::Left("no configured encryption key opens its refresh token".into());
+        let token = match &self.leaving.token {
+            Ok(token) => token,
+            Err(why) => return Ended::Left((*why).into()),
         };
         let users = self.users().await;
-        if users.is_empty() && self.others().next().is_some() {
+        let others = Others::than(self.services, &self.leaving.cell).await;
+        if users.is_empty() && !others.are_none() {
             return Ended::Left(
                 "whose it is is not known, and another connection may be the same user's".into(),
             );
         }
-        let is_shared = |cell: &Arc<Cell>| {
-            cell.read(|c| [&c.user, &c.foreign_owner].into_iter().flatten().any(|user| users.contains(user)))
-        };
-        if self.others().any(|cell| is_shared(&cell)) {
+        if others.are_of(&users) {
             return Ended::Shared;
         }
         match self.retrying(|| self.services.adapters.tokens.revoke(token)).await {
@@ -232,12 +237,13 @@ impl Remains<'_> {
 
     fn tell(&self, what: &str, ended: &Ended) {
         let target = format!("connection/{}", self.id());
+        let whose = format!("{what}{}", self.leaving.of_whom);
         let (text, why) = match ended {
             Ended::Nothing => return,
-            Ended::Gone => (format!("the {what} is deleted at Calendly"), None),
-            Ended::Shared => (format!("the {what} stays at Calendly, another connection needs it"), None),
+            Ended::Gone => (format!("the {whose} is deleted at Calendly"), None),
+            Ended::Shared => (format!("the {whose} stays at Calendly, another connection needs it"), None),
             Ended::Left(why) => {
-                (format!("the {what} could not be taken back at Calendly"), Some(why.as_str()))
+                (format!("the {whose} could not be taken back at Calendly"), Some(why.as_str()))
             }
         };
         match why {

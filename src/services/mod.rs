@@ -9,6 +9,7 @@ pub mod grants;
 pub mod inbox;
 pub mod journal;
 pub mod limiter;
+mod needs;
 pub mod notices;
 mod probe;
 pub mod relay;

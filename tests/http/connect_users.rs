@@ -1,5 +1,6 @@
 //! Who may have a connection: the same user again, another one, one user twice.
 
+use calendly_keeper::simulator::SeedUser;
 use serde_json::json;
 
 use crate::api::Served;
@@ -115,6 +116,27 @@ fn one_user_may_be_two_connections_and_neither_takes_anything_from_the_other() {
     assert_eq!(served.api.post("/v1/connections/user-1/refresh").is(200).body["status"], "active");
     assert_eq!(served.place.simulator.counters().grants_revoked, 0);
     served.place.assert_nothing_reused();
+}
+
+#[test]
+fn who_takes_over_within_an_organization_keeps_the_subscription_that_is_his_as_well() {
+    let served = connecting(|place| {
+        place.set("WEBHOOK__SCOPE", "organization");
+        place.set("WEBHOOK__CALLBACK_URL", "https://app.example/hooks/{organization}");
+    });
+    for name in ["anna", "ben"] {
+        let user = SeedUser { organization: Some("acme".into()), ..SeedUser::named(name) };
+        let _ = served.place.simulator.add_user(&user);
+    }
+    connect(&served, "user-1", "anna");
+    let uri = || served.api.get("/v1/connections/user-1").is(200).body["webhook"]["uri"].clone();
+    let before = uri();
+    assert!(before.is_string());
+    let wanted = json!({ "id": "user-1", "return_url": RETURN_URL, "change_user": true });
+    let there = served.come_back(&served.agree(&served.link_for(&wanted), "ben")).is(303).sent_to();
+    served.confirm("user-1", &parameter(&there, "ticket").unwrap()).is(200);
+    assert_eq!(uri(), before, "it was never away");
+    served.gives_back(1);
 }
 
 #[test]

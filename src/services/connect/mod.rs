@@ -5,7 +5,6 @@
 
 mod exchange;
 mod flows;
-mod left_behind;
 mod pending;
 
 use std::sync::Arc;

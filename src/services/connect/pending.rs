@@ -6,9 +6,10 @@ use std::time::Duration;
 use log::{info, warn};
 use serde_json::json;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout;
 
 use super::exchange::{self, Exchanged};
-use super::{Asked, Fate, NotConfirmed, Progress, left_behind};
+use super::{Asked, Fate, NotConfirmed, Progress};
 use crate::domain::connect::callback::Answer;
 use crate::domain::connect::ending::{Ending, Reason};
 use crate::domain::connect::flow::{TICKET_LIVES, Whose, whose};
@@ -18,13 +19,16 @@ use crate::domain::secrets::RefreshToken;
 use crate::domain::timeline::Kind;
 use crate::ports::StoreError;
 use crate::runtime::sleep;
-use crate::services::{Services, grants};
+use crate::services::{Services, disconnect, grants};
 
 /// A write that failed is tried again after these, before the browser is told that it failed.
 const TRY_AGAIN: [Duration; 3] = [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(3)];
 /// What could not be given back is tried again after these.
 const GIVE_BACK_AGAIN: [Duration; 3] =
     [Duration::from_secs(1), Duration::from_secs(10), Duration::from_secs(60)];
+
+/// Whoever confirms does not wait longer for what the user before leaves behind.
+const CLEARED_WITHIN: Duration = Duration::from_secs(10);
 
 /// What the task that holds a pair is told.
 #[derive(Debug)]
@@ -167,7 +171,7 @@ impl Pending {
     async fn keep(&self, grant: &NewGrant) -> Result<(), NotConfirmed> {
         let whose = self.may_have_it(grant).await.map_err(NotConfirmed::Failed)?;
         let leaving = match whose {
-            Whose::Changes => left_behind::look(&self.services, &self.asked.connection),
+            Whose::Changes => disconnect::user_before(&self.services, &self.asked.connection),
             Whose::Same => None,
         };
         let granted_at = self.services.adapters.clock.now();
@@ -184,7 +188,9 @@ impl Pending {
             }
         }
         if let Some(leaving) = leaving {
-            left_behind::clear(&self.services, &self.asked.connection, leaving).await;
+            let services = self.services.clone();
+            let work = async move { disconnect::take_back(&services, leaving).await };
+            let _ = timeout(CLEARED_WITHIN, self.services.io.spawn(work)).await; // else it goes on, and says its end
         }
         Ok(())
     }
