@@ -4,6 +4,7 @@
 //! actor is away.
 
 mod auth;
+mod described;
 mod extract;
 mod metrics;
 mod openapi;

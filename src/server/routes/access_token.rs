@@ -7,9 +7,10 @@ use actix_web::http::header::CACHE_CONTROL;
 use serde::Deserialize;
 
 use super::super::auth::{Allowed, Tokens};
+use super::super::described::Serving;
 use super::super::extract::{Known, Query, duration, invalid};
 use super::super::problem::{
-    Body, PAUSED, Problem, REAUTHORIZATION_REQUIRED, TOKEN_UNAVAILABLE, UNKNOWN_CONNECTION,
+    PAUSED, Problem, REAUTHORIZATION_REQUIRED, TOKEN_UNAVAILABLE, UNKNOWN_CONNECTION,
 };
 use super::super::state::Here;
 use crate::domain::ids::{ConnectionId, Generation};
@@ -47,12 +48,7 @@ pub(in crate::server) struct Asked {
     responses(
         (status = 200, description = "A living token", body = AccessTokenView),
         (status = 204, description = "No later generation has come"),
-        (status = 400, description = "`invalid-request`", body = Body, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthorized`", body = Body, content_type = "application/problem+json"),
-        (status = 403, description = "`forbidden`", body = Body, content_type = "application/problem+json"),
-        (status = 404, description = "`unknown-connection`", body = Body, content_type = "application/problem+json"),
-        (status = 409, description = "`reauthorization-required`, or `paused`", body = Body, content_type = "application/problem+json"),
-        (status = 503, description = "`token-unavailable`: one will come, see Retry-After; or `not-working`", body = Body, content_type = "application/problem+json"),
+        Serving,
     ),
     security(("token" = ["tokens"]))
 )]

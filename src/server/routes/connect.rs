@@ -12,9 +12,10 @@ use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use super::super::auth::{Allowed, Changing};
+use super::super::described::{Confirming, Following, Linking};
 use super::super::extract::{Json, Query, invalid, works};
 use super::super::problem::{
-    Body, DATABASE_UNAVAILABLE, DIFFERENT_USER, FLOW_EXPIRED, INVALID_REQUEST, NOT_WORKING, OTHER_CONNECTION,
+    DATABASE_UNAVAILABLE, DIFFERENT_USER, FLOW_EXPIRED, INVALID_REQUEST, NOT_WORKING, OTHER_CONNECTION,
     PUBLIC_URL_MISSING, Problem, RETURN_URL_NOT_ALLOWED, TICKET_USED, TOKEN_IN_USE, TOO_MANY_FLOWS,
 };
 use super::super::state::Here;
@@ -91,15 +92,7 @@ pub(in crate::server) struct Standing<'a> {
     request_body = Wanted,
     responses(
         (status = 201, description = "A link for the user, good for ten minutes, once", body = Made),
-        (status = 400, description = "`invalid-request`, `return-url-not-allowed`, or `public-url-missing`", body = Body, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthorized`", body = Body, content_type = "application/problem+json"),
-        (status = 403, description = "`forbidden`", body = Body, content_type = "application/problem+json"),
-        (status = 409, description = "`public-url-missing`", body = Body, content_type = "application/problem+json"),
-        (status = 413, description = "`too-large`", body = Body, content_type = "application/problem+json"),
-        (status = 415, description = "`unsupported-media-type`", body = Body, content_type = "application/problem+json"),
-        (status = 422, description = "`return-url-not-allowed`", body = Body, content_type = "application/problem+json"),
-        (status = 429, description = "`too-many-flows`", body = Body, content_type = "application/problem+json"),
-        (status = 503, description = "`not-working`", body = Body, content_type = "application/problem+json"),
+        Linking,
     ),
     security(("token" = ["admin"]))
 )]
@@ -136,14 +129,7 @@ pub(in crate::server) async fn begin(
     responses(
         (status = 200, description = "The connection is active", body = ConnectionView),
         (status = 202, description = "It is stored; its actor starts soon"),
-        (status = 400, description = "`invalid-request`", body = Body, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthorized`", body = Body, content_type = "application/problem+json"),
-        (status = 403, description = "`forbidden`", body = Body, content_type = "application/problem+json"),
-        (status = 409, description = "`ticket-used`, `other-connection`, `different-user`, or `token-in-use`", body = Body, content_type = "application/problem+json"),
-        (status = 410, description = "`flow-expired`", body = Body, content_type = "application/problem+json"),
-        (status = 413, description = "`too-large`", body = Body, content_type = "application/problem+json"),
-        (status = 415, description = "`unsupported-media-type`", body = Body, content_type = "application/problem+json"),
-        (status = 503, description = "`not-working`, or `database-unavailable`", body = Body, content_type = "application/problem+json"),
+        Confirming,
     ),
     security(("token" = ["admin"]))
 )]
@@ -178,12 +164,7 @@ pub(in crate::server) async fn confirm(
     ),
     responses(
         (status = 200, description = "How it stands", body = Standing),
-        (status = 400, description = "`invalid-request`", body = Body, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthorized`", body = Body, content_type = "application/problem+json"),
-        (status = 403, description = "`forbidden`", body = Body, content_type = "application/problem+json"),
-        (status = 404, description = "`unknown-flow`", body = Body, content_type = "application/problem+json"),
-        (status = 410, description = "`flow-expired`", body = Body, content_type = "application/problem+json"),
-        (status = 503, description = "`not-working`", body = Body, content_type = "application/problem+json"),
+        Following,
     ),
     security(("token" = ["admin"]))
 )]

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::super::auth::{Allowed, Looking};
+use super::super::described::{Listing, LookingAtOne};
 use super::super::extract::{Known, Query, invalid, works};
-use super::super::problem::{Body, Problem};
+use super::super::problem::Problem;
 use super::super::state::Here;
 use crate::domain::ids::ConnectionId;
 use crate::domain::status::Status;
@@ -47,10 +48,7 @@ pub(in crate::server) struct List<'a> {
     ),
     responses(
         (status = 200, description = "A page, in order of the ids", body = List),
-        (status = 400, description = "`invalid-request`", body = Body, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthorized`", body = Body, content_type = "application/problem+json"),
-        (status = 403, description = "`forbidden`", body = Body, content_type = "application/problem+json"),
-        (status = 503, description = "`not-working`: loading, or standing by", body = Body, content_type = "application/problem+json"),
+        Listing,
     ),
     security(("token" = ["read"]))
 )]
@@ -94,11 +92,7 @@ pub(in crate::server) async fn list(
     ),
     responses(
         (status = 200, description = "The connection", body = ConnectionView),
-        (status = 400, description = "`invalid-request`", body = Body, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthorized`", body = Body, content_type = "application/problem+json"),
-        (status = 403, description = "`forbidden`", body = Body, content_type = "application/problem+json"),
-        (status = 404, description = "`unknown-connection`", body = Body, content_type = "application/problem+json"),
-        (status = 503, description = "`not-working`: loading, or standing by", body = Body, content_type = "application/problem+json"),
+        LookingAtOne,
     ),
     security(("token" = ["read"]))
 )]

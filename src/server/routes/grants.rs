@@ -11,8 +11,9 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::super::auth::{Allowed, Changing};
+use super::super::described::{Giving, WithTheStore};
 use super::super::extract::{Id, JsonBytes, Query, invalid, works};
-use super::super::problem::{Body, OLDER_GRANT, Problem, TOKEN_IN_USE};
+use super::super::problem::{OLDER_GRANT, Problem, TOKEN_IN_USE};
 use super::super::state::Here;
 use super::super::{show, work};
 use crate::domain::grant::{NewGrant, Put};
@@ -66,13 +67,7 @@ struct Beside {
         (status = 201, description = "A new connection", body = ConnectionView),
         (status = 200, description = "Its grant was replaced, or was known already", body = ConnectionView),
         (status = 202, description = "It is stored; its actor starts soon"),
-        (status = 400, description = "`invalid-request`", body = Body, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthorized`", body = Body, content_type = "application/problem+json"),
-        (status = 403, description = "`forbidden`", body = Body, content_type = "application/problem+json"),
-        (status = 409, description = "`older-grant`, or `token-in-use`", body = Body, content_type = "application/problem+json"),
-        (status = 413, description = "`too-large`", body = Body, content_type = "application/problem+json"),
-        (status = 415, description = "`unsupported-media-type`", body = Body, content_type = "application/problem+json"),
-        (status = 503, description = "`not-working`, or `database-unavailable`", body = Body, content_type = "application/problem+json"),
+        Giving,
     ),
     security(("token" = ["admin"]))
 )]
@@ -134,11 +129,7 @@ pub(in crate::server) struct Leave {
     ),
     responses(
         (status = 204, description = "Gone; its tokens are erased. The header keeper-remote says what became of it at Calendly"),
-        (status = 400, description = "`invalid-request`", body = Body, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthorized`", body = Body, content_type = "application/problem+json"),
-        (status = 403, description = "`forbidden`", body = Body, content_type = "application/problem+json"),
-        (status = 404, description = "`unknown-connection`", body = Body, content_type = "application/problem+json"),
-        (status = 503, description = "`not-working`, or `database-unavailable`", body = Body, content_type = "application/problem+json"),
+        WithTheStore,
     ),
     security(("token" = ["admin"]))
 )]

@@ -4,7 +4,8 @@ use actix_web::HttpResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::super::problem::{Body, Problem};
+use super::super::described::Readiness;
+use super::super::problem::Problem;
 use crate::server::extract::works;
 use crate::server::state::Here;
 
@@ -36,7 +37,7 @@ pub(in crate::server) async fn live() -> HttpResponse {
     tag = "operation",
     responses(
         (status = 200, description = "It works, with all connections loaded", body = Health),
-        (status = 503, description = "`not-working`: loading, or standing by", body = Body, content_type = "application/problem+json"),
+        Readiness,
     ),
     security(())
 )]

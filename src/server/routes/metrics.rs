@@ -4,8 +4,9 @@ use actix_web::HttpResponse;
 use actix_web::http::header::CONTENT_TYPE;
 
 use super::super::auth::Onlooker;
+use super::super::described::Operation;
 use super::super::metrics;
-use super::super::problem::{Body, INTERNAL, Problem};
+use super::super::problem::{INTERNAL, Problem};
 use super::super::state::Here;
 
 /// Everything that is counted.
@@ -15,8 +16,7 @@ use super::super::state::Here;
     tag = "operation",
     responses(
         (status = 200, description = "OpenMetrics text; docs/METRICS.md explains it", body = String, content_type = "application/openmetrics-text"),
-        (status = 401, description = "`unauthorized`", body = Body, content_type = "application/problem+json"),
-        (status = 403, description = "`forbidden`", body = Body, content_type = "application/problem+json"),
+        Operation,
     ),
     security((), ("token" = ["read"]))
 )]

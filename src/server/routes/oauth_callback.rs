@@ -6,9 +6,10 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{ACCEPT, HeaderMap, LOCATION, VARY};
 use actix_web::{HttpRequest, HttpResponse};
 
+use super::super::described::ComingBack;
 use super::super::page;
 use super::super::problem::{
-    Body, FLOW_EXPIRED, INTERNAL, INVALID_REQUEST, LINK_USED, NOT_WORKING, Problem, UNKNOWN_FLOW,
+    FLOW_EXPIRED, INTERNAL, INVALID_REQUEST, LINK_USED, NOT_WORKING, Problem, UNKNOWN_FLOW,
 };
 use super::super::state::{Here, State};
 use super::super::work;
@@ -46,11 +47,7 @@ pub(in crate::server) async fn looked_at() -> HttpResponse {
     responses(
         (status = 200, description = "A page for the browser, where the flow has no return URL", body = String, content_type = "text/html"),
         (status = 303, description = "To the return URL, with connection, outcome, reason and ticket"),
-        (status = 400, description = "`invalid-request`, or `unknown-flow`", body = Body, content_type = "application/problem+json"),
-        (status = 404, description = "`unknown-flow`", body = Body, content_type = "application/problem+json"),
-        (status = 409, description = "`link-used`", body = Body, content_type = "application/problem+json"),
-        (status = 410, description = "`flow-expired`", body = Body, content_type = "application/problem+json"),
-        (status = 503, description = "`not-working`; a prefetch", body = Body, content_type = "application/problem+json"),
+        ComingBack,
     ),
     security(())
 )]

@@ -3,6 +3,7 @@
 use actix_web::HttpResponse;
 
 use super::super::auth::Onlooker;
+use super::super::described::Operation;
 use super::super::openapi::document;
 
 /// The description of this API.
@@ -10,7 +11,10 @@ use super::super::openapi::document;
     get,
     path = "/openapi.json",
     tag = "operation",
-    responses((status = 200, description = "This document", body = Object, content_type = "application/json")),
+    responses(
+        (status = 200, description = "This document", body = Object, content_type = "application/json"),
+        Operation,
+    ),
     security((), ("token" = ["read"]))
 )]
 pub(in crate::server) async fn get(_: Onlooker) -> HttpResponse {

@@ -5,9 +5,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::super::auth::{Allowed, Looking};
+use super::super::described::WithTheStore;
 use super::super::extract::{Known, Query, invalid};
-use super::super::problem::{Body, DATABASE_UNAVAILABLE, Problem};
+use super::super::problem::Problem;
 use super::super::state::Here;
+use super::super::work;
 use crate::views::EntryView;
 
 const MOST: usize = 1000;
@@ -41,11 +43,7 @@ pub(in crate::server) struct Page<'a> {
     ),
     responses(
         (status = 200, description = "What happened, newest first", body = Page),
-        (status = 400, description = "`invalid-request`", body = Body, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthorized`", body = Body, content_type = "application/problem+json"),
-        (status = 403, description = "`forbidden`", body = Body, content_type = "application/problem+json"),
-        (status = 404, description = "`unknown-connection`", body = Body, content_type = "application/problem+json"),
-        (status = 503, description = "`not-working`, or `database-unavailable`", body = Body, content_type = "application/problem+json"),
+        WithTheStore,
     ),
     security(("token" = ["read"]))
 )]
@@ -62,10 +60,7 @@ pub(in crate::server) async fn get(
     let before = asked.cursor.as_deref().map(str::parse).transpose();
     let before = before.map_err(|_| invalid("the cursor is none that was given; begin without one"))?;
     let store = &state.services().adapters.store;
-    let told = store
-        .timeline(cell.id(), before, limit)
-        .await
-        .map_err(|error| Problem::new(DATABASE_UNAVAILABLE, error.to_string()))?;
+    let told = store.timeline(cell.id(), before, limit).await.map_err(work::of_store)?;
     let next_cursor = told.next.map(|place| place.to_string());
     Ok(HttpResponse::Ok()
         .json(Page { entries: told.entries.iter().map(EntryView::of).collect(), next_cursor }))

@@ -9,8 +9,9 @@ use actix_web::http::StatusCode;
 use tokio::time::timeout;
 
 use super::super::auth::{Allowed, Changing};
+use super::super::described::{WithTheStore, Working};
 use super::super::extract::Known;
-use super::super::problem::{Body, PAUSED, Problem, REAUTHORIZATION_REQUIRED};
+use super::super::problem::{PAUSED, Problem, REAUTHORIZATION_REQUIRED};
 use super::super::show;
 use super::super::state::Here;
 use super::super::work;
@@ -33,12 +34,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
     responses(
         (status = 200, description = "Refreshed", body = ConnectionView),
         (status = 202, description = "It will be", body = ConnectionView),
-        (status = 400, description = "`invalid-request`", body = Body, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthorized`", body = Body, content_type = "application/problem+json"),
-        (status = 403, description = "`forbidden`", body = Body, content_type = "application/problem+json"),
-        (status = 404, description = "`unknown-connection`", body = Body, content_type = "application/problem+json"),
-        (status = 409, description = "`paused`, or `reauthorization-required`", body = Body, content_type = "application/problem+json"),
-        (status = 503, description = "`not-working`, or `database-unavailable`", body = Body, content_type = "application/problem+json"),
+        Working,
     ),
     security(("token" = ["admin"]))
 )]
@@ -66,12 +62,7 @@ pub(in crate::server) async fn refresh(
     responses(
         (status = 200, description = "Verified", body = ConnectionView),
         (status = 202, description = "It will be", body = ConnectionView),
-        (status = 400, description = "`invalid-request`", body = Body, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthorized`", body = Body, content_type = "application/problem+json"),
-        (status = 403, description = "`forbidden`", body = Body, content_type = "application/problem+json"),
-        (status = 404, description = "`unknown-connection`", body = Body, content_type = "application/problem+json"),
-        (status = 409, description = "`paused`, or `reauthorization-required`", body = Body, content_type = "application/problem+json"),
-        (status = 503, description = "`not-working`, or `database-unavailable`", body = Body, content_type = "application/problem+json"),
+        Working,
     ),
     security(("token" = ["admin"]))
 )]
@@ -99,12 +90,7 @@ pub(in crate::server) async fn verify(
     responses(
         (status = 200, description = "Paused", body = ConnectionView),
         (status = 202, description = "It will be", body = ConnectionView),
-        (status = 400, description = "`invalid-request`", body = Body, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthorized`", body = Body, content_type = "application/problem+json"),
-        (status = 403, description = "`forbidden`", body = Body, content_type = "application/problem+json"),
-        (status = 404, description = "`unknown-connection`", body = Body, content_type = "application/problem+json"),
-        (status = 409, description = "`paused`, or `reauthorization-required`", body = Body, content_type = "application/problem+json"),
-        (status = 503, description = "`not-working`, or `database-unavailable`", body = Body, content_type = "application/problem+json"),
+        WithTheStore,
     ),
     security(("token" = ["admin"]))
 )]
@@ -127,12 +113,7 @@ pub(in crate::server) async fn pause(
     responses(
         (status = 200, description = "Resumed", body = ConnectionView),
         (status = 202, description = "It will be", body = ConnectionView),
-        (status = 400, description = "`invalid-request`", body = Body, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthorized`", body = Body, content_type = "application/problem+json"),
-        (status = 403, description = "`forbidden`", body = Body, content_type = "application/problem+json"),
-        (status = 404, description = "`unknown-connection`", body = Body, content_type = "application/problem+json"),
-        (status = 409, description = "`paused`, or `reauthorization-required`", body = Body, content_type = "application/problem+json"),
-        (status = 503, description = "`not-working`, or `database-unavailable`", body = Body, content_type = "application/problem+json"),
+        WithTheStore,
     ),
     security(("token" = ["admin"]))
 )]
