@@ -80,6 +80,8 @@ kinds! {
     Released = "released",
     /// Its tokens were handed out by an export.
     Exported = "exported",
+    /// Somebody asked for a refresh or a verification.
+    Asked = "asked",
     /// Somebody paused it.
     Paused = "paused",
     /// Somebody resumed it.
@@ -146,6 +148,18 @@ mod tests {
         assert_eq!(names.len(), Kind::ALL.len());
         assert!(Kind::ALL.iter().all(|kind| Kind::parse(kind.as_str()) == Some(*kind)));
         assert_eq!(Kind::parse("else"), None);
+    }
+
+    #[test]
+    fn every_kind_is_documented_and_nothing_else_is() {
+        let rows = include_str!("../../docs/TIMELINE.md").lines().filter_map(|line| line.strip_prefix("| `"));
+        let named = rows.filter_map(|row| row.split_once(" |")).flat_map(|(names, _)| names.split(", "));
+        let mut documented: Vec<_> = named.map(|name| name.trim_matches('`')).collect();
+        let mut known: Vec<_> = Kind::ALL.iter().map(|kind| kind.as_str()).collect();
+        documented.retain(|name| *name != "kind");
+        documented.sort_unstable();
+        known.sort_unstable();
+        assert_eq!(documented, known);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::domain::timeline::Entry;
 pub struct EntryView<'a> {
     /// When.
     pub at: DateTime<Utc>,
-    /// Machine-readable.
+    /// Machine-readable; `docs/TIMELINE.md` lists them all.
     pub kind: &'static str,
     /// A sentence.
     pub text: &'a str,

@@ -2,7 +2,11 @@
 
 use calendly_keeper::simulator::{Endpoint, Fault, FaultKind};
 
+use serde_json::{Value, json};
+
 use crate::api::Served;
+use crate::process::DEADLINE;
+use crate::wait::until;
 
 #[test]
 fn a_refresh_is_done_at_once_or_queued() {
@@ -16,6 +20,24 @@ fn a_refresh_is_done_at_once_or_queued() {
     assert!(served.place.simulator.clear_fault(held));
     served.place.simulator.release();
     served.keeper.wait_for(&["connection/anna", "token refreshed", "generation=3"]);
+}
+
+#[test]
+fn who_asked_stands_in_the_timeline() {
+    let served = Served::with(&["anna"]);
+    served.keeper.wait_for(&["webhook found", "anna"]);
+    served.api.post("/v1/connections/anna/refresh").is(200);
+    served.api.post("/v1/connections/anna/verify").is(200);
+    for what in ["refresh", "verification"] {
+        until("the timeline tells it", DEADLINE, || {
+            let told = served.api.get("/v1/connections/anna/timeline").is(200).body;
+            let entries = told["entries"].as_array().unwrap();
+            let is_it = |entry: &Value| {
+                entry["kind"] == "asked" && entry["detail"] == json!({ "what": what, "by": "commands" })
+            };
+            entries.iter().any(is_it).then_some(())
+        });
+    }
 }
 
 #[test]

@@ -61,6 +61,7 @@ fn sentence(entry: &Entry) -> String {
         Kind::Disconnected if detail["error"].is_string() => format!("{}: {}", entry.text, value("error")),
         Kind::Disconnected if detail["what"].is_string() => entry.text.clone(),
         Kind::Disconnected => format!("it was disconnected{by}; its tokens were erased"),
+        Kind::Asked => format!("a {}{by}", value("what")),
         Kind::Paused => format!("it was paused{by}: neither refreshed nor verified from here on"),
         Kind::Resumed => format!("it was resumed{by}"),
         Kind::Exported => "its tokens were exported: another refresher may use them from here on".into(),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
+use serde_json::json;
 use tokio::time::timeout;
 
 use super::super::auth::{Allowed, Changing};
@@ -16,6 +17,7 @@ use super::super::show;
 use super::super::state::Here;
 use super::super::work;
 use crate::domain::status::Status;
+use crate::domain::timeline::Kind;
 use crate::registry::cell::Cell;
 use crate::services::{grants, serving};
 use crate::views::ConnectionView;
@@ -39,11 +41,12 @@ const PATIENCE: Duration = Duration::from_secs(2);
     security(("token" = ["admin"]))
 )]
 pub(in crate::server) async fn refresh(
-    _: Allowed<Changing>,
+    asked: Allowed<Changing>,
     Known(cell): Known,
     state: Here,
 ) -> Result<HttpResponse, Problem> {
     can_work(&cell)?;
+    note(&state, &cell, "refresh", &asked);
     let before = cell.read(|connection| connection.generation);
     let refreshed = serving::refresh(state.services(), &cell, || state.shared.nudge(cell.id()));
     let _ = timeout(PATIENCE, refreshed).await;
@@ -67,11 +70,12 @@ pub(in crate::server) async fn refresh(
     security(("token" = ["admin"]))
 )]
 pub(in crate::server) async fn verify(
-    _: Allowed<Changing>,
+    asked: Allowed<Changing>,
     Known(cell): Known,
     state: Here,
 ) -> Result<HttpResponse, Problem> {
     can_work(&cell)?;
+    note(&state, &cell, "verification", &asked);
     cell.set_verify_at(None);
     state.shared.nudge(cell.id());
     let keeps_webhooks = state.services().settings.webhook.is_some();
@@ -145,6 +149,12 @@ async fn set_pause(
     }
     let known = work::known_to_actors(state, PATIENCE).await;
     Ok(show::connection(state, cell, done_or_accepted(known)))
+}
+
+/// Who asked: what comes of it is work like any other, and does not know.
+fn note(state: &Here, cell: &Cell, what: &str, asked: &Allowed<Changing>) {
+    let detail = json!({ "what": what, "by": &*asked.name });
+    state.services().timeline.note(cell.id(), Kind::Asked, format!("a {what} was asked for"), detail);
 }
 
 /// Nobody can refresh what is paused, or whose grant is gone.
