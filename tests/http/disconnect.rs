@@ -65,6 +65,27 @@ fn nothing_is_left_of_a_connection_here_or_at_calendly() {
 }
 
 #[test]
+fn at_a_terminal_it_is_asked_whether_it_is_meant_and_only_a_yes_is_one() {
+    let (served, grants) = connected(&["anna"]);
+    // The last one ends the input instead of answering, as Ctrl-D does.
+    for no in ["n\n", "\n", "yess\n", "anna\n", "\u{4}"] {
+        let asked = served.place.run_at_a_terminal(&["disconnect", "anna"], no);
+        assert_eq!((asked.code, asked.out.as_str()), (1, "nothing was done\n"), "{no:?}: {}", asked.err);
+        assert!(
+            asked.err.contains("Disconnect anna? Its tokens are erased for good. [y/N]"),
+            "{}",
+            asked.err
+        );
+    }
+    served.api.get("/v1/connections/anna/access-token").is(200);
+    assert!(!is_revoked(&served, &grants[0]));
+    let done = served.place.run_at_a_terminal(&["disconnect", "anna"], "Yes\n").fine();
+    assert!(done.out.starts_with("anna is disconnected;"), "{}", done.out);
+    served.api.get("/v1/connections/anna").fails_with(404, "unknown-connection");
+    assert!(is_revoked(&served, &grants[0]));
+}
+
+#[test]
 fn what_is_to_stay_at_calendly_stays() {
     let (served, grants) = connected(&["anna"]);
     let done = served.api.delete("/v1/connections/anna?keep_remote=true").is(204);

@@ -43,6 +43,7 @@ mod process;
 mod receiver;
 mod relayed;
 mod secrets;
+mod terminal;
 mod verbs;
 #[path = "../support/wait.rs"]
 mod wait;
