@@ -13,12 +13,9 @@ pub fn missing<'e>(
     wanted: &[String],
     events: Option<impl IntoIterator<Item = &'e str>>,
 ) -> Vec<String> {
-    let mut missing: BTreeSet<_> =
-        events.map(|events| missing_for_webhooks(granted, events)).unwrap_or_default().into_iter().collect();
-    if let Some(granted) = limited(granted) {
-        missing.extend(wanted.iter().filter(|scope| !holds(&granted, scope)).cloned());
-    }
-    missing.into_iter().collect()
+    let Some(granted) = limited(granted) else { return vec![] };
+    let for_events = events.into_iter().flat_map(needed);
+    lacking(granted, wanted.iter().map(String::as_str).chain(for_events))
 }
 
 /// The scopes that a grant lacks to subscribe to `events`; empty where it lacks none, or where nothing is known.
@@ -27,24 +24,34 @@ pub fn missing_for_webhooks<'e>(
     granted: Option<&str>,
     events: impl IntoIterator<Item = &'e str>,
 ) -> Vec<String> {
-    let Some(granted) = limited(granted) else { return vec![] };
-    let mut needed: BTreeSet<&str> = events.into_iter().filter_map(read_scope).collect();
-    needed.insert(WEBHOOKS);
-    needed.into_iter().filter(|scope| !holds(&granted, scope)).map(Into::into).collect()
+    limited(granted).map(|granted| lacking(granted, needed(events))).unwrap_or_default()
+}
+
+/// What it takes to subscribe to `events`.
+fn needed<'s, 'e>(events: impl IntoIterator<Item = &'e str>) -> impl Iterator<Item = &'s str> {
+    events.into_iter().filter_map(|event| -> Option<&'s str> { read_scope(event) }).chain([WEBHOOKS])
+}
+
+/// In order, each once. Asked for with every token that is served: where nothing is missing, nothing is allocated.
+fn lacking<'s>(granted: &str, needed: impl Iterator<Item = &'s str>) -> Vec<String> {
+    let missing: BTreeSet<_> = needed.filter(|scope| !holds(granted, scope)).collect();
+    missing.into_iter().map(Into::into).collect()
 }
 
 /// The scopes of a grant, where they are known and limit it.
-fn limited(granted: Option<&str>) -> Option<BTreeSet<&str>> {
-    let granted: BTreeSet<&str> = granted?.split_whitespace().collect();
+fn limited(granted: Option<&str>) -> Option<&str> {
     // A grant from before scopes existed has full access.
-    (!granted.is_empty() && !granted.contains("default")).then_some(granted)
+    granted.filter(|granted| {
+        let mut scopes = granted.split_ascii_whitespace().peekable();
+        scopes.peek().is_some() && scopes.all(|scope| scope != "default")
+    })
 }
 
-fn holds(granted: &BTreeSet<&str>, scope: &str) -> bool {
-    granted.contains(scope)
-        || scope
-            .strip_suffix(":read")
-            .is_some_and(|family| granted.contains(format!("{family}:write").as_str()))
+fn holds(granted: &str, scope: &str) -> bool {
+    let family = scope.strip_suffix(":read");
+    granted
+        .split_ascii_whitespace()
+        .any(|one| one == scope || family.is_some_and(|family| one.strip_suffix(":write") == Some(family)))
 }
 
 /// The scope that an event's payload needs; `None` for events not known here, which are left to Calendly to judge.

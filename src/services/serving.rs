@@ -64,18 +64,19 @@ pub async fn token(
     if let Some(generation) = ask.rejected {
         cell.reject(generation, now);
     }
-    let living = cell.living(now);
+    let in_flight = &services.registry.in_flight;
+    let mut living = cell.living(now);
     let enough = living.as_ref().is_some_and(|living| is_enough(cell, living, ask, now));
+    if let Some(living) = living.take_if(|_| enough && !in_flight.is_exchanging(cell.id())) {
+        return Ok(living); // nearly always: memory was looked at, and nothing else done
+    }
     if !enough {
         cell.ask_for_successor(cell.read(|connection| connection.generation));
         if begin(services, cell, now) {
             started();
         }
     }
-    let in_flight = &services.registry.in_flight;
-    if (!enough || in_flight.is_exchanging(cell.id()))
-        && let Some(end) = in_flight.end_of(cell.id())
-    {
+    if let Some(end) = in_flight.end_of(cell.id()) {
         let patience = if living.is_some() { EXCHANGE } else { TO_COME };
         let _ = timeout(patience, end).await;
     }
