@@ -13,6 +13,7 @@ use anyhow::{Context as _, bail};
 use log::info;
 use url::Url;
 
+use super::process::Ready;
 use super::signals::Signals;
 use super::{open, process, start};
 use crate::actors::Keeper;
@@ -130,7 +131,8 @@ pub fn execute(args: &Args, out: &mut impl Write) -> anyhow::Result<()> {
         if args.once { finish(&services, &simulator, &cast, chaos.as_ref(), out).await } else { Ok(()) }
     };
     let signals = Signals::listen(&io)?;
-    process::keep(io, signals, services.clone(), actor_settings(), None, script)?;
+    let ready = Ready { services: services.clone(), tokens: vec![] };
+    process::keep(io, signals, None, actor_settings(), async { Ok(ready) }, script)?;
     if args.once && !judged.get() {
         bail!("asked to stop before every connection had come to rest, so nothing is judged");
     }

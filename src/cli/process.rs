@@ -13,6 +13,7 @@ use super::{failure, progress, service_manager};
 use crate::actors::arbiters::Arbiters;
 use crate::actors::heartbeat::{self, Heartbeat, Pace, Watched};
 use crate::actors::{self, Keeper, Shared};
+use crate::domain::api_token::ApiToken;
 use crate::server;
 use crate::services::Services;
 
@@ -35,22 +36,43 @@ pub fn io_runtime() -> Result<Runtime> {
         .context("cannot start the I/O runtime")
 }
 
-/// Runs the actors until `until` ends, a signal comes or they cannot be kept up; then stops in order.
+/// What actors need, put together.
+pub struct Ready {
+    /// What is done for them.
+    pub services: Arc<Services>,
+    /// Whom the HTTP server answers.
+    pub tokens: Vec<ApiToken>,
+}
+
+/// Carries `opening` out on the I/O runtime, then runs the actors until `until` ends, a signal comes or they cannot be
+/// kept up; then stops in order. The server says from the beginning that the process lives.
 ///
 /// # Errors
-/// What `until` failed with, or why the process did not end well. Nothing in flight is lost by a stop within its deadline.
+/// What `opening` or `until` failed with, or why the process did not end well. Nothing in flight is lost by a stop within
+/// its deadline.
 pub fn keep<F>(
     io: Runtime,
     mut signals: Signals,
-    services: Arc<Services>,
-    settings: actors::Settings,
     server: Option<server::Bound>,
+    settings: actors::Settings,
+    opening: impl Future<Output = Result<Ready>> + Send + 'static,
     until: F,
 ) -> Result<()>
 where
     F: AsyncFnOnce(&Keeper) -> Result<()>,
 {
     let outcome = actix::System::new().block_on(async {
+        let serving = server.map(server::Bound::start).transpose();
+        let serving = serving.context("the HTTP server cannot be started")?;
+        let opened = tokio::select! {
+            opened = io.spawn(opening) => opened.context("the start failed").flatten(),
+            name = signals.next() => {
+                // A migration that has begun is undone by the database.
+                info!(target: "supervisor", signal = name; "asked to stop while the database was being opened");
+                return Ok(());
+            }
+        };
+        let Ready { services, tokens } = opened?;
         let connections = std::thread::available_parallelism().map_or(1, usize::from);
         let keeper = actors::start(services.clone(), settings, Arbiters::start(connections));
         let mut failed = keeper.failed.clone();
@@ -59,8 +81,9 @@ where
         services
             .io
             .spawn_loop(async move { service_manager::tell_standing(&told, settings.status_every).await });
-        let serving = server.map(|server| server.start(keeper.shared.clone())).transpose();
-        let serving = serving.context("the HTTP server cannot be started")?;
+        if let Some(serving) = &serving {
+            serving.open(keeper.shared.clone(), tokens);
+        }
         let heartbeat = watch(&keeper.shared).context("the heartbeat cannot be started")?;
         let ended = tokio::select! {
             ended = until(&keeper) => ended,

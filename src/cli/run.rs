@@ -5,16 +5,19 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use log::{info, warn};
+use tokio::runtime::Handle;
 
 use super::global::Global;
+use super::process::Ready;
 use super::signals::Signals;
 use super::{open, process, service_manager, settings, start};
 use crate::actors::Keeper;
 use crate::clock::SystemClock;
-use crate::ports::{Clock, Store};
+use crate::config::Config;
+use crate::ports::Store;
 use crate::runtime::sleep;
-use crate::server;
 use crate::store::{self, OpenError};
+use crate::{calendly, server, services};
 
 /// Between two tries to open a database that is away.
 const TRY_EVERY: Duration = Duration::from_secs(2);
@@ -52,41 +55,40 @@ async fn open_when_there(options: store::Options) -> Result<Arc<dyn Store>, Open
     }
 }
 
+/// Everything behind the actors. It may take as long as the database is away.
+async fn open_all(
+    config: Config,
+    client: calendly::Settings,
+    services: services::Settings,
+    options: store::Options,
+    io: Handle,
+) -> anyhow::Result<Ready> {
+    let (keys, clock) = (options.keys.clone(), options.clock.clone());
+    let store = open_when_there(options).await.context("cannot start")?;
+    if services.webhook.is_none() {
+        info!(target: "supervisor", hint = "set webhook.callback_url"; "no callback URL, tokens are kept and no webhooks");
+    }
+    let beside = open::beside(&config.data_dir, &*store, keys, clock.clone(), &io);
+    let beside = beside.await.context("cannot start")?;
+    let tokens = settings::api_tokens(&config)?;
+    let services = start::services(&client, services, store, beside, clock, &io)?;
+    Ok(Ready { services, tokens })
+}
+
 /// Runs until it is told to stop.
 ///
 /// # Errors
 /// Where the configuration or the database does not allow a start, or not everything ended in order.
 pub fn execute(_args: &Args, global: &Global) -> anyhow::Result<()> {
     let io = process::io_runtime()?;
-    let mut signals = Signals::listen(&io)?;
+    let signals = Signals::listen(&io)?;
     let config = global.start()?;
     let (client, services) = (settings::calendly(&config)?, settings::services(&config)?);
     let keys = open::keys(&config)?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let options = open::options(&config, keys, io.handle().clone(), clock.clone())?;
-    let keys = options.keys.clone();
-    let opened = io.block_on(async {
-        tokio::select! {
-            opened = open_when_there(options) => Ok(opened),
-            name = signals.next() => Err(name),
-        }
-    });
-    let store = match opened {
-        Ok(opened) => opened.context("cannot start")?,
-        Err(signal) => {
-            info!(target: "supervisor", signal; "asked to stop while the database was being opened");
-            // A migration that has begun is undone by the database.
-            io.shutdown_timeout(Duration::from_secs(1));
-            return Ok(());
-        }
-    };
-    if services.webhook.is_none() {
-        info!(target: "supervisor", hint = "set webhook.callback_url"; "no callback URL, tokens are kept and no webhooks");
-    }
-    let beside = open::beside(&config.data_dir, &*store, keys, clock.clone(), io.handle());
-    let beside = io.block_on(beside).context("cannot start")?;
-    let server = settings::server(&config)?.map(server::bind).transpose()?;
-    let services = start::services(&client, services, store, beside, clock, io.handle())?;
+    let options = open::options(&config, keys, io.handle().clone(), Arc::new(SystemClock))?;
+    let server = settings::server(&config).map(server::bind).transpose()?;
+    let actors = settings::actors(&config);
+    let opening = open_all(config, client, services, options, io.handle().clone());
     let for_ever = async |_: &Keeper| std::future::pending().await;
-    process::keep(io, signals, services, settings::actors(&config), server, for_ever)
+    process::keep(io, signals, server, actors, opening, for_ever)
 }

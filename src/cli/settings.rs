@@ -8,6 +8,7 @@ use url::Url;
 use super::open;
 use crate::config::api_token_file::{self, ApiTokenFileError};
 use crate::config::{self, Config, ConfigError};
+use crate::domain::api_token::ApiToken;
 use crate::domain::relay::Policy;
 use crate::domain::standard_webhooks::Signer;
 use crate::domain::subscription::Scope;
@@ -123,17 +124,21 @@ pub fn callback(config: &Config) -> anyhow::Result<Option<CallbackTemplate>> {
 }
 
 /// For the HTTP server; `None` where there is none.
+#[must_use]
+pub fn server(config: &Config) -> Option<server::Settings> {
+    Some(server::Settings {
+        listen: config.server.listen?,
+        public_listen: config.server.public_listen,
+        public_url: config.server.public_url.clone(),
+    })
+}
+
+/// Whom it answers. Where none is configured a token is made, in the data directory.
 ///
 /// # Errors
 /// Where the API token's file cannot be used.
-pub fn server(config: &Config) -> Result<Option<server::Settings>, ApiTokenFileError> {
-    let Some(listen) = config.server.listen else { return Ok(None) };
-    Ok(Some(server::Settings {
-        listen,
-        public_listen: config.server.public_listen,
-        public_url: config.server.public_url.clone(),
-        tokens: api_token_file::resolve(config)?,
-    }))
+pub fn api_tokens(config: &Config) -> Result<Vec<ApiToken>, ApiTokenFileError> {
+    if config.server.listen.is_some() { api_token_file::resolve(config) } else { Ok(vec![]) }
 }
 
 /// For actors.

@@ -9,7 +9,7 @@ use actix_web::http::header::AUTHORIZATION;
 use actix_web::{FromRequest, HttpRequest};
 
 use super::problem::{FORBIDDEN, Problem, UNAUTHORIZED};
-use super::state::State;
+use super::state;
 use crate::domain::api_token::{self, ApiToken, Role};
 
 /// What a route is about.
@@ -64,7 +64,7 @@ impl<A: About + 'static> FromRequest for Allowed<A> {
 
 fn caller(request: &HttpRequest) -> Result<&ApiToken, Problem> {
     let refused = |detail: &str| Problem::new(UNAUTHORIZED, detail);
-    let state = request.app_data::<State>().ok_or_else(|| refused("the keeper knows no API tokens"))?;
+    let state = state::of(request)?;
     let Some(header) = request.headers().get(AUTHORIZATION) else {
         return Err(refused("send an API token in the header Authorization: Bearer …"));
     };
@@ -85,9 +85,10 @@ impl FromRequest for Onlooker {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        if request.app_data::<State>().is_some_and(|state| state.is_loopback) {
-            return ready(Ok(Self));
-        }
-        ready(Allowed::<Looking>::from_request(request, payload).into_inner().map(|_| Self))
+        ready(match state::of(request) {
+            Ok(state) if state.is_loopback => Ok(Self),
+            Ok(_) => Allowed::<Looking>::from_request(request, payload).into_inner().map(|_| Self),
+            Err(shut) => Err(shut),
+        })
     }
 }

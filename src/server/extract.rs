@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use super::problem::{
     INVALID_REQUEST, NOT_WORKING, Problem, TOO_LARGE, UNKNOWN_CONNECTION, UNSUPPORTED_MEDIA_TYPE,
 };
-use super::state::State;
+use super::state::{self, State};
 use crate::actors::Standing;
 use crate::domain::ids::ConnectionId;
 use crate::registry::cell::Cell;
@@ -67,7 +67,7 @@ impl FromRequest for Known {
 }
 
 fn known(request: &HttpRequest, id: &ConnectionId) -> Result<Known, Problem> {
-    let Some(state) = request.app_data::<State>() else { return Err(not_working("has no state")) };
+    let state = state::of(request)?;
     match state.services().registry.get(id).filter(|cell| !cell.is_deleted()) {
         Some(cell) => Ok(Known(cell)),
         None => {

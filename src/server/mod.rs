@@ -30,7 +30,8 @@ use url::Url;
 
 use crate::actors::Shared;
 use crate::domain::api_token::ApiToken;
-use state::State;
+use metrics::{Metrics, Requests};
+use state::{Door, State};
 
 pub use problem::{PROBLEMS, Problem};
 
@@ -50,8 +51,6 @@ pub struct Settings {
     pub public_listen: Option<SocketAddr>,
     /// How it is reached from outside.
     pub public_url: Option<Url>,
-    /// Who may ask for what.
-    pub tokens: Vec<ApiToken>,
 }
 
 /// Addresses that are ours: who connects from now on is served as soon as the server starts.
@@ -62,9 +61,15 @@ pub struct Bound {
     public: Option<TcpListener>,
 }
 
-/// A running server.
+/// A running server. Until it is opened it says that the process lives, and that it does not work yet.
 #[derive(Debug)]
-pub struct Running(Vec<ServerHandle>);
+pub struct Running {
+    servers: Vec<ServerHandle>,
+    door: Door,
+    requests: Requests,
+    is_loopback: bool,
+    redirect_uri: Option<Url>,
+}
 
 /// An address that cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -95,35 +100,49 @@ impl Bound {
     ///
     /// # Errors
     /// Where the system gives no threads.
-    pub fn start(self, shared: Arc<Shared>) -> io::Result<Running> {
+    pub fn start(self) -> io::Result<Running> {
         let Self { settings, private, public } = self;
         let faces = if public.is_some() { routes::Face::Private } else { routes::Face::Both };
-        let open = settings.listen.ip().is_loopback();
         let browsers = public.as_ref().unwrap_or(&private).local_addr()?;
-        let redirect_uri = redirect::uri(settings.public_url.as_ref(), browsers);
-        let state = State::new(shared, settings.tokens, open, redirect_uri);
-        let mut running = vec![serve(private, state.clone(), faces)?];
+        let (door, requests) = (Door::default(), Requests::default());
+        let mut servers = vec![serve(private, &door, &requests, faces)?];
         if let Some(public) = public {
-            running.push(serve(public, state, routes::Face::Public)?);
+            servers.push(serve(public, &door, &requests, routes::Face::Public)?);
         }
-        Ok(Running(running))
+        let is_loopback = settings.listen.ip().is_loopback();
+        let redirect_uri = redirect::uri(settings.public_url.as_ref(), browsers);
+        Ok(Running { servers, door, requests, is_loopback, redirect_uri })
     }
 }
 
 impl Running {
+    /// Answers everything from now on, to whoever has one of the tokens.
+    pub fn open(&self, shared: Arc<Shared>, tokens: Vec<ApiToken>) {
+        let metrics = Metrics::new(shared.clone(), &self.requests);
+        let (is_loopback, redirect_uri) = (self.is_loopback, self.redirect_uri.clone());
+        self.door.open(State { shared, tokens, metrics, is_loopback, redirect_uri });
+    }
+
     /// Ends what is under way, a few seconds at most.
     pub async fn stop(&self) {
-        for server in &self.0 {
+        for server in &self.servers {
             server.stop(true).await;
         }
     }
 }
 
-fn serve(listener: TcpListener, state: State, face: routes::Face) -> io::Result<ServerHandle> {
+fn serve(
+    listener: TcpListener,
+    door: &Door,
+    requests: &Requests,
+    face: routes::Face,
+) -> io::Result<ServerHandle> {
     let address = listener.local_addr()?;
+    let (door, requests) = (door.clone(), requests.clone());
     let server = HttpServer::new(move || {
         App::new()
-            .app_data(state.clone())
+            .app_data(door.clone())
+            .app_data(requests.clone())
             .wrap(from_fn(request_id::give))
             .configure(|routes| routes::configure(routes, face))
     })

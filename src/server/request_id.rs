@@ -1,17 +1,20 @@
 //! Each request has an id: the caller's own where it sends one, in the answer, in problem details and in the log; and is
 //! counted.
 
+use std::time::Duration;
+
 use actix_web::Error;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use log::debug;
+use log::{Level, debug, log_enabled};
 use uuid::Uuid;
 
-use super::metrics::Request;
+use super::metrics::{Request, Requests, Route};
 use super::problem::Problem;
-use super::state::State;
+use super::state::Door;
 use crate::domain::ids::ConnectionId;
 
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
@@ -22,9 +25,8 @@ pub(super) async fn give(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let id = of_caller(&request).unwrap_or_else(|| Uuid::new_v4().to_string());
-    let (method, path) = (request.method().clone(), request.match_pattern());
-    let state = request.app_data::<State>().cloned();
-    let started = state.as_ref().map(|state| state.services().adapters.clock.boot());
+    let method = request.method().clone();
+    let started = request.app_data::<Door>().and_then(time);
     let mut response = next.call(request).await?.map_into_boxed_body();
     let problem = response.response().error().and_then(|error| error.as_error::<Problem>()).cloned();
     if let Some(problem) = problem {
@@ -34,18 +36,31 @@ pub(super) async fn give(
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(HEADER, value);
     }
-    let status = response.status().as_u16();
-    if let Some((state, started)) = state.zip(started) {
-        let took = state.services().adapters.clock.boot().saturating_sub(started);
-        state.metrics.requests.answered(&Request::new(&method, path.as_deref(), status), took);
-    }
-    let request = response.request();
-    let of_connection = path.as_deref().is_some_and(|path| path.starts_with("/v1/connections/{id}"));
-    // What is no id may be anything, a token too.
-    let connection = request.match_info().get("id").filter(|_| of_connection).and_then(|id| id.parse().ok());
-    let connection = connection.as_ref().map_or("-", ConnectionId::as_str);
-    debug!(target: "server", connection, method:% = method, path = path.as_deref().unwrap_or("-"), status, request_id = id; "answered");
+    account(&response, &method, started, &id);
     Ok(response)
+}
+
+/// Counts it, and says it to whoever wants to know of each.
+fn account(response: &ServiceResponse, method: &Method, started: Option<Duration>, id: &str) {
+    let (request, status) = (response.request(), response.status().as_u16());
+    let route = request.app_data::<Route>().copied().unwrap_or(Route::NONE);
+    let ended = request.app_data::<Door>().and_then(time);
+    if let (Some(requests), Some((started, ended))) = (request.app_data::<Requests>(), started.zip(ended)) {
+        requests.answered(&Request::new(method, route, status), ended.saturating_sub(started));
+    }
+    if log_enabled!(target: "server", Level::Debug) {
+        let of_connection = route.route.starts_with("/v1/connections/{id}");
+        // What is no id may be anything, a token too.
+        let connection =
+            request.match_info().get("id").filter(|_| of_connection).and_then(|id| id.parse().ok());
+        let connection = connection.as_ref().map_or("-", ConnectionId::as_str);
+        debug!(target: "server", connection, method:% = method, path = route.route, status, request_id = id; "answered");
+    }
+}
+
+/// By the keeper's clock, once there is one.
+fn time(door: &Door) -> Option<Duration> {
+    door.state().map(|state| state.services().adapters.clock.boot())
 }
 
 /// What the caller sends is taken where it can stand in a log.

@@ -90,8 +90,9 @@ fn the_internet_sees_no_api() {
     let address = line.split_whitespace().find_map(|word| word.strip_prefix("address=")).unwrap();
     let mut outside = served.api.clone();
     outside.url = format!("http://{address}");
-    outside.get("/healthz").is(200);
-    outside.get("/v1/connections/anna/access-token").fails_with(404, "not-found");
+    for path in ["/v1/connections/anna/access-token", "/openapi.json", "/metrics", "/readyz", "/healthz"] {
+        outside.get(path).fails_with(404, "not-found");
+    }
     served.api.get("/v1/connections/anna/access-token").is(200);
 }
 

@@ -30,6 +30,7 @@ mod events;
 mod examples;
 mod export;
 mod grants;
+mod health;
 mod hostile;
 #[path = "../binary/installation.rs"]
 mod installation;

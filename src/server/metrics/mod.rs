@@ -15,32 +15,27 @@ use prometheus_client::registry::Registry;
 use crate::actors::Shared;
 use keeper::Keeper;
 use process::Process;
-pub(super) use requests::{Request, Requests};
+pub(super) use requests::{Request, Requests, Route};
 
 /// As `encode` writes it.
 pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// All metrics of the process.
-pub(super) struct Metrics {
-    registry: Registry,
-    /// To be told of each request that was answered.
-    pub(super) requests: Requests,
-}
+pub(super) struct Metrics(Registry);
 
 impl Metrics {
-    pub(super) fn new(shared: Arc<Shared>) -> Arc<Self> {
+    pub(super) fn new(shared: Arc<Shared>, requests: &Requests) -> Self {
         let mut registry = Registry::default();
         registry.register_collector(Box::new(Keeper(shared)));
         registry.register_collector(Box::new(Process));
-        let requests = Requests::default();
         requests.register(&mut registry);
-        Arc::new(Self { registry, requests })
+        Self(registry)
     }
 
     /// As text.
     pub(super) fn text(&self) -> Result<String, fmt::Error> {
         let mut text = String::new();
-        encode(&mut text, &self.registry)?;
+        encode(&mut text, &self.0)?;
         Ok(text)
     }
 }

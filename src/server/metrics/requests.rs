@@ -12,18 +12,23 @@ use prometheus_client::registry::Registry;
 /// Upper bounds in seconds: a token from memory takes well under a millisecond, who waits for one takes seconds.
 const BOUNDS: [f64; 10] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 2.0, 10.0];
 
-/// One request that was answered.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(in crate::server) struct Request {
-    method: &'static str,
-    /// With its placeholders, as in `/v1/connections/{id}`: never what a caller made up.
-    route: String,
-    status: u16,
+/// A route with its placeholders, as in `/v1/connections/{id}`: never what a caller made up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(in crate::server) struct Route {
+    pub(in crate::server) route: &'static str,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Route {
-    route: String,
+impl Route {
+    /// A path that there is not.
+    pub(in crate::server) const NONE: Self = Self { route: "none" };
+}
+
+/// One request that was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(in crate::server) struct Request {
+    method: &'static str,
+    route: &'static str,
+    status: u16,
 }
 
 /// All so far.
@@ -40,17 +45,16 @@ impl Default for Requests {
 }
 
 impl Request {
-    pub(in crate::server) fn new(method: &Method, route: Option<&str>, status: u16) -> Self {
-        let known = [&Method::GET, &Method::HEAD, &Method::POST, &Method::PUT, &Method::DELETE];
-        let method = match known.into_iter().position(|one| one == method) {
-            Some(0) => "GET",
-            Some(1) => "HEAD",
-            Some(2) => "POST",
-            Some(3) => "PUT",
-            Some(4) => "DELETE",
+    pub(in crate::server) fn new(method: &Method, Route { route }: Route, status: u16) -> Self {
+        let method = match *method {
+            Method::GET => "GET",
+            Method::HEAD => "HEAD",
+            Method::POST => "POST",
+            Method::PUT => "PUT",
+            Method::DELETE => "DELETE",
             _ => "other",
         };
-        Self { method, route: route.unwrap_or("none").to_owned(), status }
+        Self { method, route, status }
     }
 }
 
@@ -67,7 +71,6 @@ impl Requests {
     /// One more.
     pub(in crate::server) fn answered(&self, request: &Request, took: Duration) {
         self.answered.get_or_create(request).inc();
-        let route = Route { route: request.route.clone() };
-        self.took.get_or_create(&route).observe(took.as_secs_f64());
+        self.took.get_or_create(&Route { route: request.route }).observe(took.as_secs_f64());
     }
 }

@@ -111,7 +111,7 @@ pub(in crate::server) async fn begin(
         connection,
         return_url: wanted.return_url.as_deref(),
         change_user: wanted.change_user,
-        redirect_uri: redirect_uri.as_ref().clone(),
+        redirect_uri: redirect_uri.clone(),
         by: &asked.name,
     };
     let link = connect::begin(state.services(), ask).map_err(no_link)?;

@@ -16,6 +16,7 @@ pub(super) mod verbs;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Resource};
 
+use super::metrics::Route;
 use super::problem::{METHOD_NOT_ALLOWED, NOT_FOUND, Problem};
 use super::redirect;
 
@@ -42,8 +43,6 @@ impl Face {
 
 /// All routes of a face.
 pub(super) fn configure(routes: &mut ServiceConfig, face: Face) {
-    routes.service(at("/healthz").route(web::get().to(health::live)));
-    routes.service(at("/readyz").route(web::get().to(health::ready)));
     if face != Face::Public {
         private(routes);
     }
@@ -60,8 +59,12 @@ pub(super) fn configure(routes: &mut ServiceConfig, face: Face) {
     routes.default_service(web::to(nothing_here));
 }
 
+/// They are tried in this order: first what is asked for before each call of an application.
 fn private(routes: &mut ServiceConfig) {
     routes
+        .service(at("/v1/connections/{id}/access-token").route(web::get().to(access_token::get)))
+        .service(at("/healthz").route(web::get().to(health::live)))
+        .service(at("/readyz").route(web::get().to(health::ready)))
         .service(at("/openapi.json").route(web::get().to(openapi::get)))
         .service(at("/metrics").route(web::get().to(metrics::get)))
         .service(at("/v1/connections").route(web::get().to(connections::list)))
@@ -71,7 +74,6 @@ fn private(routes: &mut ServiceConfig) {
                 .route(web::put().to(grants::put))
                 .route(web::delete().to(grants::delete)),
         )
-        .service(at("/v1/connections/{id}/access-token").route(web::get().to(access_token::get)))
         .service(at("/v1/connections/{id}/timeline").route(web::get().to(timeline::get)))
         .service(at("/v1/connections/{id}/refresh").route(web::post().to(verbs::refresh)))
         .service(at("/v1/connections/{id}/verify").route(web::post().to(verbs::verify)))
@@ -89,9 +91,9 @@ fn private(routes: &mut ServiceConfig) {
         .service(at("/v1/connect/{flow}").route(web::get().to(connect::look)));
 }
 
-/// A path, with an answer of ours for methods that it does not know.
-fn at(path: &str) -> Resource {
-    web::resource(path).default_service(web::to(other_method))
+/// A path, with its name for whoever counts, and an answer of ours for methods that it does not know.
+fn at(path: &'static str) -> Resource {
+    web::resource(path).app_data(Route { route: path }).default_service(web::to(other_method))
 }
 
 async fn other_method() -> Result<HttpResponse, Problem> {
