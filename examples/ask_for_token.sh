@@ -11,4 +11,5 @@ field() { sed -n "s/.*\"$1\":\"\{0,1\}\([^\",}]*\).*/\1/p"; }
 had=$(token "$1" '')
 status=$(get "$(echo "$had" | field access_token)" -o /dev/null -w '%{http_code}' "$calendly/users/me")
 [ "$status" = 401 ] && had=$(token "$1" "?rejected=$(echo "$had" | field generation)")
-get "$(echo "$had" | field access_token)" -f "$calendly/users/me" | field uri
+user=$(get "$(echo "$had" | field access_token)" -f "$calendly/users/me")
+echo "$user" | field uri
