@@ -96,10 +96,18 @@ where
                 Err(anyhow::anyhow!("the actors cannot be kept up: {why}"))
             }
         };
-        let stopped = stop(&keeper, &mut signals).await;
-        if let Some(serving) = serving {
-            serving.stop().await; // last: tokens are served while everything else ends
-        }
+        let in_order = async {
+            let stopped = finish(&services, services.io.drain(DRAIN)).await;
+            if let Some(serving) = serving {
+                serving.stop().await; // last: tokens are served while everything else ends
+            }
+            stopped
+        };
+        let stopped = tokio::select! {
+            biased; // no new work is begun even where both signals came together
+            stopped = in_order => stopped,
+            _ = signals.next() => insisted(&services),
+        };
         drop(heartbeat);
         keeper.shared.arbiters.stop();
         ended.and(stopped)
@@ -129,22 +137,15 @@ fn watch(shared: &Arc<Shared>) -> std::io::Result<Heartbeat> {
     Heartbeat::start(watched, Pace::default(), service_manager::alive, end)
 }
 
-/// No new work, then wait for what is in flight. A second signal ends at once.
-async fn stop(keeper: &Keeper, signals: &mut Signals) -> Result<()> {
-    let services = &keeper.shared.services;
-    let drained = async {
-        tokio::select! {
-            left = services.io.drain(DRAIN) => left,
-            _ = signals.next() => {
-                warn!(target: "supervisor", in_flight = services.registry.in_flight.len(); "asked to stop a second time, ending at once");
-                services.io.running()
-            }
-        }
-    };
-    finish(services, drained).await
+/// A second signal ends at once, whatever is still waited for.
+fn insisted(services: &Services) -> Result<()> {
+    let in_flight = services.registry.in_flight.len();
+    warn!(target: "supervisor", in_flight; "asked to stop a second time, ending at once");
+    left_open(services, services.io.running())
 }
 
-/// Everything that has to be done before the process ends, but for what actors need.
+/// No new work, then wait for what is in flight: everything that has to be done before the process ends, but for what
+/// actors need.
 async fn finish(services: &Services, drained: impl Future<Output = usize>) -> Result<()> {
     services.stop();
     service_manager::stopping();
@@ -162,12 +163,17 @@ async fn finish(services: &Services, drained: impl Future<Output = usize>) -> Re
     {
         warn!(target: "supervisor", error:% = error; "the keeper lock could not be given up in order");
     }
-    if left > 0 {
-        let open: Vec<_> = services.registry.in_flight.ids(NAMED).iter().map(ToString::to_string).collect();
-        error!(target: "supervisor", unfinished = left, connections = open.join(",");
-            "stopped before everything had ended, their outcome is unknown");
-        bail!("{left} tasks did not end in time; their claims are taken up at the next start");
-    }
+    left_open(services, left)?;
     info!(target: "supervisor", unfinished = 0; "stopped");
     Ok(())
+}
+
+fn left_open(services: &Services, left: usize) -> Result<()> {
+    if left == 0 {
+        return Ok(());
+    }
+    let open: Vec<_> = services.registry.in_flight.ids(NAMED).iter().map(ToString::to_string).collect();
+    error!(target: "supervisor", unfinished = left, connections = open.join(",");
+        "stopped before everything had ended, their outcome is unknown");
+    bail!("{left} tasks did not end in time; their claims are taken up at the next start");
 }

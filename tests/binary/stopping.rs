@@ -7,7 +7,9 @@ use calendly_keeper::simulator::{Endpoint, Fault, FaultKind, PresentationOutcome
 use rustix::process::Signal;
 
 use crate::installation::Installation;
+use crate::postgres::on;
 use crate::process::{DEADLINE, Keeper};
+use crate::support::postgres::{Postgres, psql};
 use crate::support::wait::until;
 
 /// Long enough to be looked at, short enough for the next refresh to be seen: it comes after about 4 s.
@@ -172,6 +174,32 @@ fn a_second_signal_ends_at_once_with_1_and_says_what_is_open() {
         assert!(said.contains(part), "{part:?} not in\n{said}");
     }
     assert_eq!(place.status("anna")["generation"], 1);
+}
+
+/// It waited for five seconds, and nobody heard the signal.
+#[test]
+#[cfg_attr(
+    not(has_postgres),
+    ignore = "PostgreSQL's server binaries were not found; install Debian's postgresql"
+)]
+fn a_second_signal_does_not_wait_for_the_timeline() {
+    let url = Postgres::shared().create_database();
+    let place = on(&url, 7200);
+    place.simulator.fault(Fault::next(Endpoint::Token, FaultKind::Hold)).unwrap();
+    place.connect_expired(&["anna"]);
+    let keeper = place.started();
+    until("the exchange", DEADLINE, || (place.simulator.held() == 1).then_some(()));
+    let _locked = Postgres::shared().hold(&url, "LOCK TABLE calendly_keeper.timeline");
+    place.simulator.release();
+    keeper.wait_for(&["connection/anna", "token refreshed"]);
+    keeper.terminate();
+    keeper.wait_for(&["stopping, no new work"]);
+    let flushed =
+        "SELECT count(*) FROM pg_locks WHERE relation = 'calendly_keeper.timeline'::regclass AND NOT granted";
+    until("the timeline's last entries wait", DEADLINE, || (psql(&url, flushed) == "1").then_some(()));
+    keeper.terminate();
+    let (_, said) = keeper.ended();
+    assert!(said.contains("asked to stop a second time"), "{said}");
 }
 
 #[test]
