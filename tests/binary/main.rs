@@ -28,6 +28,7 @@ mod looking;
 mod notices;
 mod pool;
 mod postgres;
+mod refused_row;
 mod restored;
 mod service_manager;
 mod stand_by;
