@@ -189,12 +189,13 @@ impl Cell {
     pub fn released(
         &self,
         grant: GrantId,
+        generation: Generation,
         unknown_since: Option<DateTime<Utc>>,
         attempts: u32,
         next: DateTime<Utc>,
     ) {
         let mut state = lock(&self.state);
-        if state.row.grant_id == grant {
+        if state.row.grant_id == grant && state.row.generation == generation {
             state.row.claim = None;
             state.row.unknown_since = unknown_since;
             state.row.attempts = attempts;

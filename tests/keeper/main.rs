@@ -10,6 +10,7 @@ mod bad_rows;
 mod clock;
 mod connect;
 mod events;
+mod doubt;
 mod in_flight;
 mod inbox;
 mod journal;

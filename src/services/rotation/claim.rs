@@ -45,9 +45,9 @@ pub(super) enum Consumed {
 pub(super) async fn claim(rotation: &Rotation) -> Result<Held, Ended> {
     let services = &rotation.services;
     let clock = &services.adapters.clock;
-    let (guard, may, seize, user, head) = rotation.cell.read(|c| {
+    let (guard, may, seize, user, head, doubt) = rotation.cell.read(|c| {
         let guard: Guard = (c.grant_id, c.generation);
-        (guard, c.facts.may_refresh(), c.claim.map(|claim| claim.id), c.user.clone(), head(c))
+        (guard, c.facts.may_refresh(), c.claim.map(|claim| claim.id), c.user.clone(), head(c), doubt(c))
     });
     if !may || rotation.cell.is_deleted() {
         return Err(Ended::MovedOn);
@@ -78,7 +78,7 @@ pub(super) async fn claim(rotation: &Rotation) -> Result<Held, Ended> {
                 grant_id: guard.0,
                 generation: guard.1,
                 refresh_token: claimed.refresh_token,
-                unknown_since: claimed.unknown_since,
+                unknown_since: claimed.unknown_since.or(doubt),
                 head,
                 claimed_at,
             })
@@ -104,6 +104,11 @@ pub(super) async fn patiently<T>(rotation: &Rotation, asked: impl Future<Output 
         () = sleep(HANGS) => rotation.services.system.doubt_database(),
     }
     asked.await
+}
+
+/// Since when the token may be used up, as far as memory knows: the row may have gone back to before that was marked.
+fn doubt(connection: &Connection) -> Option<DateTime<Utc>> {
+    connection.unknown_since.or(connection.claim.map(|claim| claim.at))
 }
 
 fn head(connection: &Connection) -> GrantHead {
@@ -132,16 +137,23 @@ pub(super) async fn release(rotation: &Rotation, held: &Held, consumed: Consumed
         attempts,
         next_attempt_at,
     };
+    let known = |unknown_since| {
+        rotation.cell.released(held.grant_id, held.generation, unknown_since, attempts, next_attempt_at);
+    };
     match services.adapters.store.release(release).await {
         Ok(true) => {
-            rotation.cell.released(held.grant_id, unknown_since, attempts, next_attempt_at);
+            known(unknown_since);
             Ended::Retry
         }
-        Ok(false) => rotation.moved_on().await,
+        Ok(false) => {
+            // Where the row went back to before the claim, memory alone knows.
+            known(unknown_since);
+            rotation.moved_on().await
+        }
         Err(error) => {
             // The claim stays in the row and is taken over, as unknown, by the next attempt.
             rotation.database_failed(&error);
-            rotation.cell.released(held.grant_id, unknown_since.or(Some(now)), attempts, next_attempt_at);
+            known(unknown_since.or(Some(now)));
             let _ = rotation.moved_on().await;
             Ended::Retry
         }
