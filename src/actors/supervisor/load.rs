@@ -25,6 +25,8 @@ pub(super) struct Found {
     ids: HashSet<ConnectionId>,
     /// Of which pairs memory knows more than the rows.
     behind: HashMap<ConnectionId, Generation>,
+    /// The same by the reading before this one.
+    suspected: Option<HashMap<ConnectionId, Generation>>,
 }
 
 /// Larger ones gain nothing, and their rows are more memory than the allocator keeps at hand.
@@ -101,6 +103,9 @@ impl Supervisor {
         self.say_webhooks_are_off(cells);
         self.say_unreadable(page.unreadable);
         if last {
+            if self.read_once_more(ctx) {
+                return;
+            }
             let again = self.found.is_some();
             if let Some(lacks) = services.journal.take_went_back() {
                 let hint = format!(
@@ -125,6 +130,22 @@ impl Supervisor {
             }
             say(if again { "connections read again" } else { "started" }, &line);
         }
+    }
+
+    /// A row may have been read just before its pair was committed: those that are behind are read a second time.
+    fn read_once_more(&mut self, ctx: &mut Context<Self>) -> bool {
+        let Some(found) = &mut self.found else { return false };
+        if let Some(suspected) = &found.suspected {
+            found.behind.retain(|id, generation| suspected.get(id) == Some(generation));
+            return false;
+        }
+        if found.behind.is_empty() {
+            return false;
+        }
+        let suspected = Some(std::mem::take(&mut found.behind));
+        self.found = Some(Found { suspected, ..Found::default() });
+        self.load(ctx);
+        true
     }
 
     /// Connections that were there before, and are not among those read again.

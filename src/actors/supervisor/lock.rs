@@ -71,7 +71,8 @@ async fn keep(services: &Arc<Services>, standing_by: bool) -> Result<Kept, Store
 /// Writes forward what the journal knows, and looks whether that was all.
 async fn go_forward(services: &Arc<Services>) -> Result<(), StoreError> {
     replay(services).await?;
-    services.journal.compare(services.adapters.store.reached().await?).await;
+    let asked = services.journal.ask();
+    services.journal.compare(asked, services.adapters.store.reached().await?).await;
     Ok(())
 }
 

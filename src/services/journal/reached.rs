@@ -20,9 +20,13 @@ struct State {
     noted: Option<i64>,
     /// So many generations are lacking that could not be written again.
     lacks: i64,
-    /// How often the database was asked.
+    /// Changes when the database is asked, and when it has answered.
     asked: u64,
 }
+
+/// How far the database must have come, by what was known when it was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked(Option<i64>);
 
 /// From before a pair was on its way into the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,13 +46,20 @@ impl Journalling {
         self.is_doubted_no_more(id);
     }
 
+    /// To be taken before the database is asked how far it has come: what is committed while it answers may be in its answer
+    /// or not.
+    #[must_use]
+    pub fn ask(&self) -> Asked {
+        lock(&self.reached.0).ask()
+    }
+
     /// Compares how far the database has come with how far it had come: by memory, and by the note of the time before.
-    pub async fn compare(&self, now: i64) {
+    pub async fn compare(&self, asked: Asked, now: i64) {
         let noted = self.journal.reached().await.unwrap_or_else(|failure| {
             warn!(target: "journal", error:% = failure; "how far the database had come cannot be read");
             None
         });
-        lock(&self.reached.0).compare(now, noted);
+        lock(&self.reached.0).compare(asked, now, noted);
     }
 
     /// Notes how far the database has come, where that has changed.
@@ -73,9 +84,15 @@ impl State {
         }
     }
 
-    fn compare(&mut self, now: i64, noted: Option<i64>) {
+    fn ask(&mut self) -> Asked {
         self.asked += 1;
-        let before = self.count.replace(now).max(noted);
+        Asked(self.count)
+    }
+
+    fn compare(&mut self, Asked(count): Asked, now: i64, noted: Option<i64>) {
+        self.asked += 1;
+        self.count = Some(now);
+        let before = count.max(noted);
         if let Some(before) = before.filter(|before| now < *before) {
             self.lacks = before - now;
             self.noted = None;
@@ -92,6 +109,11 @@ impl State {
 mod tests {
     use super::*;
 
+    fn compare(state: &mut State, now: i64, noted: Option<i64>) {
+        let asked = state.ask();
+        state.compare(asked, now, noted);
+    }
+
     fn mark(state: &State) -> Mark {
         Mark(state.asked)
     }
@@ -99,15 +121,15 @@ mod tests {
     #[test]
     fn a_database_that_lacks_what_memory_or_the_note_had_went_back() {
         let mut state = State::default();
-        state.compare(10, None);
+        compare(&mut state, 10, None);
         assert_eq!((state.lacks, state.take_news()), (0, Some(10)));
         state.committed(mark(&state));
         assert_eq!((state.take_news(), state.take_news()), (Some(11), None));
-        state.compare(9, Some(11));
+        compare(&mut state, 9, Some(11));
         assert_eq!((state.lacks, state.take_news()), (2, Some(9)), "from there it goes on");
 
         let mut next = State::default();
-        next.compare(9, Some(11));
+        compare(&mut next, 9, Some(11));
         assert_eq!(next.lacks, 2);
     }
 
@@ -115,12 +137,31 @@ mod tests {
     #[test]
     fn a_pair_that_was_on_its_way_while_the_database_was_asked_is_not_counted_twice() {
         let mut state = State::default();
-        state.compare(10, None);
+        compare(&mut state, 10, None);
         let on_its_way = mark(&state);
-        state.compare(11, None); // a replay has written it, or its commit was just done
+        compare(&mut state, 11, None); // a replay has written it, or its commit was just done
         state.committed(on_its_way);
         assert_eq!(state.take_news(), Some(11));
-        state.compare(11, Some(11));
+        compare(&mut state, 11, Some(11));
         assert_eq!(state.lacks, 0);
+    }
+
+    /// After an outage with many pairs in hand one of them was committed between the question and the answer, and for hours
+    /// the database was said to have gone back.
+    #[test]
+    fn a_pair_that_was_committed_while_the_database_answered_is_not_lacking() {
+        for taken_before in [true, false] {
+            let mut state = State::default();
+            compare(&mut state, 10, None);
+            let early = mark(&state);
+            let asked = state.ask();
+            let one = if taken_before { early } else { mark(&state) };
+            state.committed(one); // after the answer was made
+            state.compare(asked, 10, Some(10));
+            assert_eq!(state.lacks, 0);
+            let late = mark(&state);
+            state.committed(late);
+            assert_eq!(state.take_news(), Some(11), "no further than it is");
+        }
     }
 }
