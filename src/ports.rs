@@ -18,7 +18,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use crate::domain::facts::{Quarantined, WebhookFact};
-use crate::domain::grant::{Connection, NewGrant, Put};
+use crate::domain::grant::{Connection, Given, NewGrant};
 use crate::domain::ids::{ConnectionId, Generation, GrantId};
 use crate::domain::journal::{Known, Tokens};
 use crate::domain::notice::{Announced, Subject};
@@ -220,13 +220,15 @@ pub trait Store: Inbox + Gaps + Send + Sync {
     async fn changes(&self, marker: i64, limit: usize) -> Result<Changes, StoreError>;
 
     /// Decides about each offered grant and stores what is new; with `dry_run` only decides. Answers in order.
-    async fn put(&self, grants: Vec<NewGrant>, dry_run: bool) -> Result<Vec<Put>, StoreError>;
+    async fn put(&self, grants: Vec<NewGrant>, dry_run: bool) -> Result<Vec<Given>, StoreError>;
     /// Leaves a tombstone: tokens erased, the generation and the fingerprints kept. `None` where there was none.
     async fn delete(&self, id: &ConnectionId, at: DateTime<Utc>) -> Result<Option<Deleted>, StoreError>;
     /// Sets or ends a pause, which no rotation touches; answers the change marker of the row. `None` where there is no
     /// such connection.
     async fn pause(&self, id: &ConnectionId, since: Option<DateTime<Utc>>)
     -> Result<Option<i64>, StoreError>;
+    /// Gives the row a new change marker: whoever works on it by now reads it again.
+    async fn touch(&self, id: &ConnectionId) -> Result<(), StoreError>;
     /// Brings rows that went back up to what is known; everything else stays as it is. Answers about those with something
     /// to tell.
     async fn write_forward(&self, known: Vec<(ConnectionId, Known)>) -> Result<Vec<Forwarded>, StoreError>;

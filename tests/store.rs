@@ -135,6 +135,8 @@ suite! {
     forward_ends::a_pause_that_was_taken_back_is_set_again_and_so_is_its_end,
     forward_ends::a_pause_that_the_row_has_seen_is_not_set_again,
     forward_ends::a_row_given_back_is_paused_as_it_was,
+    forward_ends::a_grant_over_an_older_one_that_went_further_goes_on_from_there,
+    forward_ends::a_pair_written_over_a_refusal_is_a_change_that_others_see,
     forward_ends::a_pair_whose_refresh_token_nobody_knows_is_lost_and_changes_nothing,
     forward::a_token_written_forward_is_refused_under_another_id,
     forward::a_pair_with_a_token_known_elsewhere_is_written_all_the_same,

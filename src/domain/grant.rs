@@ -50,6 +50,15 @@ pub struct Connection {
     pub next_attempt_at: Option<DateTime<Utc>>,
 }
 
+impl Connection {
+    /// How often this grant was rotated: what two states of one grant are compared by. Written forward over a grant that had
+    /// gone further, it begins with another generation.
+    #[must_use]
+    pub fn rotations(&self) -> i64 {
+        self.generation.0 - self.granted_generation.0
+    }
+}
+
 /// A durable mark that a generation is being refreshed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OpenClaim {
@@ -129,6 +138,26 @@ pub enum Put {
     UsedUp,
     /// The token belongs to another connection.
     BelongsTo(ConnectionId),
+}
+
+/// What became of an offered grant in the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Given {
+    /// What was decided.
+    pub put: Put,
+    /// When the grant counts as given, where it was stored: later than the one before it, whatever the clock says.
+    pub granted_at: DateTime<Utc>,
+}
+
+impl Given {
+    /// With which generation it began, where it was stored.
+    #[must_use]
+    pub fn generation(&self) -> Option<Generation> {
+        match self.put {
+            Put::Created(generation) | Put::Replaced(generation) => Some(generation),
+            Put::Unchanged | Put::Older | Put::UsedUp | Put::BelongsTo(_) => None,
+        }
+    }
 }
 
 /// Decides about an offer. A token seen before changes nothing, under another id it is refused;

@@ -202,9 +202,9 @@ impl Known {
             if new.head.granted_at >= known.head.granted_at {
                 *known = new;
             }
-        } else if new.generation > known.generation {
+        } else if new.rotations() > known.rotations() {
             let before = std::mem::replace(known, new);
-            if known.refresh_token.is_none() && before.generation.next() == known.generation {
+            if known.refresh_token.is_none() && before.rotations() + 1 == known.rotations() {
                 known.refresh_token = before.refresh_token;
                 known.token_since = before.token_since;
             }
@@ -223,6 +223,11 @@ impl Known {
 }
 
 impl KnownGrant {
+    /// How often the grant was rotated.
+    fn rotations(&self) -> i64 {
+        self.generation.0 - self.head.granted_generation.0
+    }
+
     /// The pair, where a rotation brought it.
     #[must_use]
     pub fn pair(&self, id: &ConnectionId) -> Option<Commit> {

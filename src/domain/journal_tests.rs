@@ -57,6 +57,7 @@ fn known(records: impl IntoIterator<Item = Record>) -> Known {
 
 fn row(grant: u128, granted_at: i64, generation: i64) -> Stored {
     Stored {
+        granted_generation: Generation(1),
         grant_id: grant_id(grant),
         granted_at: at(granted_at),
         generation: Generation(generation),
@@ -87,6 +88,21 @@ fn between_grants_the_later_one_wins() {
     assert_eq!(tokens(&known, Some(row(3, 20, 8))), Tokens::Superseded);
     let deleted = Stored { deleted: true, ..row(2, 10, 6) };
     assert_eq!(tokens(&known, Some(deleted)), Tokens::Superseded, "its last answer came after the deletion");
+}
+
+/// Its generations went back with it.
+#[test]
+fn a_grant_that_takes_the_place_of_an_older_one_goes_on_from_its_generation() {
+    let lately = known([pair(2, 10, 7, Some("r7"))]);
+    let over = lately.forward(Some(&row(1, 0, 9)));
+    assert_eq!((over.tokens, over.further), (Tokens::Grant, 3), "it is the tenth");
+    assert_eq!(lately.forward(Some(&row(1, 0, 6))).further, 0);
+    let written = Stored { granted_generation: Generation(4), ..row(2, 10, 10) };
+    assert_eq!(lately.forward(Some(&written)), Forward::default());
+
+    // What came of it meanwhile, by its old count.
+    let next = known([pair(2, 10, 8, Some("r8"))]).forward(Some(&written));
+    assert_eq!((next.tokens, next.further), (Tokens::Pair, 3), "it is the eleventh");
 }
 
 /// An answer may leave the refresh token out (RFC 6749 section 6): the one before goes on, if it is known which.
@@ -143,7 +159,7 @@ fn what_an_earlier_life_left_is_over_and_the_later_one_comes_back() {
         assert_eq!(after.forward(row), Forward { pause: true, ..given_back }, "{row:?}");
     }
     let lost = known([deleted(0, 9), pair(2, 60, 9, None)]);
-    let both = Forward { tokens: Tokens::Lost, delete: true, pause: false };
+    let both = Forward { tokens: Tokens::Lost, further: 0, delete: true, pause: false };
     assert_eq!(lost.forward(Some(&row(1, 0, 5))), both, "the older grant ends, and the later one is missed");
     let gone = known([paused(11), deleted(0, 12)]);
     assert!(!gone.forward(Some(&tombstone)).pause, "deleted stays deleted");

@@ -139,7 +139,8 @@ impl Cell {
         }
         // Of one grant, pauses come from outside; everything else is written by this keeper, so memory is as new or newer.
         let paused = row.facts.paused;
-        let adopted = match row.generation.cmp(&known.generation) {
+        let order = |row: &Connection| (row.rotations(), row.generation);
+        let adopted = match order(&row).cmp(&order(known)) {
             std::cmp::Ordering::Less => Adopted::WentBack,
             std::cmp::Ordering::Equal if row.facts.grant != known.facts.grant && is_refused(&row) => {
                 known.facts.grant = row.facts.grant; // a refusal whose acknowledgement was lost
@@ -148,7 +149,9 @@ impl Cell {
             std::cmp::Ordering::Equal if paused == known.facts.paused => Adopted::Same,
             std::cmp::Ordering::Equal => Adopted::Updated,
             std::cmp::Ordering::Greater => {
+                let doubt = known.unknown_since.filter(|_| row.rotations() == known.rotations());
                 *known = row;
+                known.unknown_since = known.unknown_since.or(doubt);
                 Adopted::Updated
             }
         };

@@ -80,6 +80,17 @@ fn between_grants_the_later_one_wins() {
     assert_eq!(cell.adopt(row(3, 20, 2)), Adopted::NewGrant);
 }
 
+/// Written forward over an older grant that had gone further.
+#[test]
+fn of_one_grant_the_state_with_more_rotations_is_the_later_one() {
+    let further = |generation| Connection { granted_generation: Generation(4), ..row(1, 0, generation) };
+    let cell = Cell::new(row(1, 0, 6), 0.5);
+    assert_eq!(cell.adopt(further(8)), Adopted::WentBack);
+    assert_eq!(cell.adopt(further(9)), Adopted::Updated, "the same pair by another count");
+    assert_eq!(cell.read(|c| c.generation), Generation(9));
+    assert_eq!(cell.adopt(row(1, 0, 6)), Adopted::WentBack);
+}
+
 #[test]
 fn a_rejected_or_foreign_or_nearly_ended_token_is_not_used() {
     let cell = Cell::new(row(1, 0, 5), 0.5);

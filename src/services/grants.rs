@@ -6,9 +6,8 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::Services;
-use super::journal::Use;
 use crate::domain::grant::{NewGrant, Put};
-use crate::domain::ids::{ConnectionId, Generation};
+use crate::domain::ids::ConnectionId;
 use crate::domain::journal::Record;
 use crate::domain::secrets::RefreshToken;
 use crate::domain::timeline::Kind;
@@ -24,14 +23,12 @@ pub async fn put(
     by: Option<&str>,
 ) -> Result<Vec<Put>, StoreError> {
     let decided = services.adapters.store.put(grants.clone(), false).await?;
-    for (grant, put) in grants.into_iter().zip(&decided) {
-        let (kind, generation) = match put {
-            Put::Created(generation) => (Kind::Connected, generation),
-            Put::Replaced(generation) => (Kind::Replaced, generation),
-            _ => continue,
-        };
+    for (grant, given) in grants.into_iter().zip(&decided) {
+        let Some(generation) = given.generation() else { continue };
+        let kind = if matches!(given.put, Put::Created(_)) { Kind::Connected } else { Kind::Replaced };
         let id = grant.id.clone();
-        journal(services, grant, *generation).await;
+        let as_stored = NewGrant { granted_at: given.granted_at, ..grant };
+        services.journal.append_beside(Record::granted(as_stored, generation)).await;
         services.timeline.note(
             &id,
             kind,
@@ -39,19 +36,7 @@ pub async fn put(
             json!({ "generation": generation, "by": by }),
         );
     }
-    Ok(decided)
-}
-
-async fn journal(services: &Services, grant: NewGrant, generation: Generation) {
-    if services.journal.use_of() == Use::Instead {
-        return;
-    }
-    // As the store has it: the time may have been set forward, so that the later grant is the later one.
-    // Where it cannot be asked, nothing is written: a wrong time could end this grant at a replay.
-    let stored = services.adapters.store.get(&grant.id).await.ok().flatten();
-    let Some(row) = stored.filter(|row| row.grant_id == grant.grant_id) else { return };
-    let record = Record::granted(NewGrant { granted_at: row.granted_at, ..grant }, generation);
-    services.journal.append_beside(record).await;
+    Ok(decided.into_iter().map(|given| given.put).collect())
 }
 
 /// Deletes a connection: tokens erased, a tombstone stays. A rotation in flight gives its pair back.

@@ -93,7 +93,7 @@ impl Offer {
 impl Applied {
     /// `None` where there is nothing to tell.
     pub(super) fn forwarded(self, id: ConnectionId, known: Option<&KnownGrant>) -> Option<Forwarded> {
-        let Forward { tokens, delete, pause } = self.forward;
+        let Forward { tokens, delete, pause, .. } = self.forward;
         let stray = tokens == Tokens::Superseded && self.is_new;
         let revoke = known.filter(|_| stray).and_then(|known| known.refresh_token.clone());
         let nothing = tokens == Tokens::Current || (tokens == Tokens::Superseded && revoke.is_none());
@@ -109,6 +109,7 @@ impl StoredRow {
             grant_id: self.grant_id.parse().ok()?,
             granted_at: time(self.granted_at),
             generation: Generation(self.generation),
+            granted_generation: Generation(self.granted_generation),
             deleted: self.deleted_at.is_some(),
             changed: self.changed,
         })

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::row::{ExistingRow, FingerprintRow, GrantRow};
-use crate::domain::grant::{Existing, NewGrant, Put, Seen, decide_put};
+use crate::domain::grant::{Existing, Given, NewGrant, Put, Seen, decide_put};
 use crate::domain::ids::Generation;
 use crate::store::time::{stored, time};
 
@@ -33,7 +33,7 @@ impl Known {
 
 /// What is to be written, in the order in which rows are locked, and what is answered, in the order of the offers.
 pub(super) struct Decided {
-    pub(super) answers: Vec<Put>,
+    pub(super) answers: Vec<Given>,
     pub(super) rows: Vec<GrantRow>,
     pub(super) fingerprints: Vec<FingerprintRow>,
     pub(super) marker: i64,
@@ -46,13 +46,13 @@ pub(super) fn decide(offers: Vec<Offer>, mut known: Known, mut marker: i64) -> D
     let mut fingerprints = Vec::new();
     for Offer { mut grant, mut row } in offers {
         grant.expires_at = grant.expires_at.map(stored);
-        let answer = known.decide(&grant, &row);
-        if let Put::Created(Generation(generation)) | Put::Replaced(Generation(generation)) = answer {
+        row.granted_at = known.later_than_the_one_before(&row);
+        let answer = Given { put: known.decide(&grant, &row), granted_at: time(row.granted_at) };
+        if let Some(Generation(generation)) = answer.generation() {
             marker += 1;
             row.generation = generation;
             row.granted_generation = generation;
             row.changed = marker;
-            row.granted_at = known.later_than_the_one_before(&row);
             if let Some(earlier) = rows.get(&row.id) {
                 row.calendly_user = row.calendly_user.or_else(|| earlier.calendly_user.clone());
                 row.calendly_organization =

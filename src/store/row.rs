@@ -86,6 +86,8 @@ pub(super) struct StoredRow {
     pub(super) grant_id: String,
     pub(super) granted_at: i64,
     pub(super) generation: i64,
+    pub(super) granted_generation: i64,
+    pub(super) refused_reason: Option<String>,
     pub(super) deleted_at: Option<i64>,
     pub(super) changed: i64,
 }

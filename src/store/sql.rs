@@ -20,7 +20,7 @@ use super::time::micros;
 use super::writer::Writer;
 use super::{announced, clean, deletion, forward, rows, superseded, vault};
 use crate::domain::facts::{Quarantined, WebhookFact};
-use crate::domain::grant::{Connection, NewGrant, Put};
+use crate::domain::grant::{Connection, Given, NewGrant};
 use crate::domain::ids::{ConnectionId, GrantId};
 use crate::domain::journal::Known;
 use crate::domain::notice::{Announced, Subject};
@@ -105,7 +105,7 @@ impl Store for SqlStore {
         .await
     }
 
-    async fn put(&self, grants: Vec<NewGrant>, dry_run: bool) -> Result<Vec<Put>, StoreError> {
+    async fn put(&self, grants: Vec<NewGrant>, dry_run: bool) -> Result<Vec<Given>, StoreError> {
         clean::check(&grants)?;
         self.run(move |database, _| async move {
             let offer = |grant: NewGrant| Ok(Offer { row: database.vault.grant(&grant)?, grant });
@@ -128,6 +128,11 @@ impl Store for SqlStore {
         let (id, since) = (id.as_str().to_owned(), since.map(micros));
         self.run(move |database, _| async move { Ok(ask!(database.db, write, grants::pause(id, since))?) })
             .await
+    }
+
+    async fn touch(&self, id: &ConnectionId) -> Result<(), StoreError> {
+        let id = id.as_str().to_owned();
+        self.run(|database, _| async move { Ok(ask!(database.db, write, grants::touch(id))?) }).await
     }
 
     async fn write_forward(&self, known: Vec<(ConnectionId, Known)>) -> Result<Vec<Forwarded>, StoreError> {

@@ -1,14 +1,17 @@
 //! A database that is away, or went back: what memory and the journal know is kept, and written forward.
 
 use calendly_keeper::domain::facts::GrantFact;
-use calendly_keeper::domain::grant::Connection;
+use calendly_keeper::domain::grant::{Connection, NewGrant};
 use calendly_keeper::domain::ids::{ConnectionId, Generation};
+use calendly_keeper::domain::rotation::Commit;
+use calendly_keeper::domain::secrets::{AccessToken, RefreshToken};
 use calendly_keeper::domain::status::Status;
 use calendly_keeper::domain::timeline::Kind;
 use calendly_keeper::ports::Store as _;
 use calendly_keeper::services::grants;
 use calendly_keeper::services::system_fault::Kind as Fault;
 use calendly_keeper::store::MemorySnapshot;
+use chrono::TimeDelta;
 
 use crate::support::fake_calendly::Trouble;
 use crate::support::world::{World, virtual_time};
@@ -96,6 +99,29 @@ fn an_outage_that_cost_nothing_is_not_taken_for_a_database_that_went_back() {
         next.start();
         next.pass(5).await;
         assert!(!next.services.system.is(Fault::DatabaseWentBack) && !next.services.limiter.is_careful());
+    });
+}
+
+/// Its row had been read before its commit, and was compared with memory after it.
+#[test]
+fn a_pair_that_is_committed_while_its_row_is_on_its_way_is_not_taken_for_a_database_that_went_back() {
+    virtual_time(LIFETIME, async |mut world| {
+        world.connect("anna").await;
+        world.start();
+        world.pass(10).await;
+        world.store.set_available(false);
+        world.pass(5).await;
+        world.store.hold_pages(true);
+        world.store.set_available(true);
+        world.until("its row is read", 60, |world| world.store.held_pages() == 1).await;
+        world.cell("anna").ask_for_successor(Generation(1));
+        world.keeper().shared.children.nudge(&anna());
+        world.until("its next pair", 60, |world| world.cell("anna").read(|c| c.generation.0) == 2).await;
+        assert_eq!(row(&world).await.generation, Generation(2));
+        world.store.hold_pages(false);
+        world.pass(10).await;
+        assert!(!world.services.system.is(Fault::DatabaseWentBack));
+        lives_on(&world).await;
     });
 }
 
@@ -267,6 +293,47 @@ fn a_pair_whose_grant_the_database_lost_is_written_with_its_grant_and_not_revoke
     });
 }
 
+/// Another keeper, which knew nothing of the new grant, had gone on with the old one: then the new one's generations went
+/// back, and its next pairs looked older than its row.
+#[test]
+fn a_grant_written_over_one_that_went_further_goes_on_from_its_generation() {
+    virtual_time(LIFETIME, async |mut world| {
+        world.connect("anna").await;
+        world.start();
+        world.pass(1).await;
+        let old = row(&world).await;
+        let before = world.store.snapshot();
+        let grant = world.offer("anna", "anna", -LIFETIME - 60);
+        world.put(grant.clone()).await;
+        world.pass(3).await;
+        world.calendly.hold_answers();
+        world.pass(LIFETIME as u64 - 200).await;
+        assert_eq!(world.calendly.book().token_requests, 1);
+        world.store.restore(&before);
+        let theirs = Commit {
+            id: anna(),
+            grant_id: old.grant_id,
+            generation: Generation(5),
+            access_token: AccessToken::new("theirs"),
+            refresh_token: Some(RefreshToken::new("theirs")),
+            expires_at: world.now(),
+            lifetime: old.lifetime,
+            scope: None,
+            user: None,
+            organization: None,
+            foreign_owner: None,
+            not_before: None,
+        };
+        world.store.commit(theirs).await.unwrap();
+        world.calendly.release_answers();
+        world.pass(10).await;
+        let now = row(&world).await;
+        assert_eq!((now.grant_id, now.generation), (grant.grant_id, Generation(6)));
+        assert_eq!(world.cell("anna").read(|c| c.generation), Generation(6));
+        lives_on(&world).await;
+    });
+}
+
 /// Anna was refreshed once since, and is being refreshed now; the answer has no new refresh token.
 async fn with_an_answer_that_has_no_refresh_token(world: &mut World) -> MemorySnapshot {
     world.connect("anna").await;
@@ -327,6 +394,25 @@ fn tokens_that_nobody_knows_any_more_are_never_replaced_by_spent_ones() {
         assert_eq!(world.calendly.book().reused, 0, "the spent token was presented");
         assert_eq!(world.cell("anna").status().reason.as_deref(), Some("rotation_lost"));
         assert!(matches!(row(&world).await.facts.grant, GrantFact::Refused { .. }));
+    });
+}
+
+/// Without its row, which told when it counts as given, it was acknowledged and not in the journal.
+#[test]
+fn a_grant_is_in_the_journal_before_anybody_is_told_though_its_row_cannot_be_read_again() {
+    virtual_time(LIFETIME, async |mut world| {
+        world.connect("anna").await;
+        world.start();
+        world.pass(1).await;
+        let before = world.store.snapshot();
+        world.store.set_readable(false);
+        // By a clock that was set back: it counts as given later all the same.
+        let granted_at = world.now() - TimeDelta::hours(1);
+        let grant = NewGrant { granted_at, ..world.offer("anna", "anna", -LIFETIME - 60) };
+        world.put(grant.clone()).await;
+        world.store.set_readable(true);
+        fail_over(&world, &before).await;
+        assert_eq!(row(&world).await.grant_id, grant.grant_id);
     });
 }
 

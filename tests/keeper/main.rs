@@ -14,6 +14,7 @@ mod doubt;
 mod in_flight;
 mod inbox;
 mod journal;
+mod late;
 mod log_volume;
 mod notices;
 mod outcomes;

@@ -93,6 +93,7 @@ fn ask(grants: Ordering, generations: Ordering, row_deleted: bool, deleted: bool
         grant_id: grant_id(grants),
         granted_at: granted_at(grants),
         generation: generation(generations),
+        granted_generation: Generation(1),
         deleted: row_deleted,
         changed: 0,
     };

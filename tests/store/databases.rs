@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use secrecy::ExposeSecret as _;
 
 use crate::fixture::Fixture;
-use crate::given::{access_token, at, claim, generation, given, grant, id, pair, read};
+use crate::given::{access_token, at, claim, generation, given, grant, id, offered, pair, read};
 use crate::locks::NOW;
 
 fn new_key(id: &str) -> String {
@@ -37,7 +37,7 @@ pub(crate) async fn everything_is_there_after_a_restart(f: Fixture) {
     assert_eq!(format!("{before:?}"), format!("{after:?}"));
     assert_eq!(access_token(&after.0), Some("access-of-r2"));
     assert!(store.get(&id("ben")).await.unwrap().is_none());
-    assert_eq!(store.put(vec![grant("carla", "r1")], false).await.unwrap(), [Put::BelongsTo(anna.id)]);
+    assert_eq!(offered(&*store, vec![grant("carla", "r1")], false).await, [Put::BelongsTo(anna.id)]);
 }
 
 pub(crate) async fn another_key_is_refused_and_changes_nothing(f: Fixture) {
@@ -57,7 +57,7 @@ pub(crate) async fn a_second_key_opens_what_the_first_sealed(f: Fixture) {
     let store = f.open_with(&[&new, &f.key]).await.unwrap();
     let anna = read(&*store, &id("anna")).await;
     assert_eq!(claim(&*store, &anna, None).await.unwrap().1.refresh_token.expose(), "r1");
-    assert_eq!(store.put(vec![grant("ben", "r1")], false).await.unwrap(), [Put::BelongsTo(id("anna"))]);
+    assert_eq!(offered(&*store, vec![grant("ben", "r1")], false).await, [Put::BelongsTo(id("anna"))]);
     store.commit(pair(&anna, "r2")).await.unwrap();
 
     // A reader with the old key alone sees that row as unreadable, and nothing else breaks.
@@ -84,7 +84,7 @@ pub(crate) async fn a_token_moved_to_another_row_does_not_open(f: Fixture) {
 
 pub(crate) async fn one_unreadable_row_hides_no_other(f: Fixture) {
     let grants = ["a", "b", "c"].map(|name| grant(name, &format!("r-{name}")));
-    f.store.put(grants.to_vec(), false).await.unwrap();
+    f.put(grants.to_vec()).await;
     f.sql("UPDATE connections SET access_token = refresh_token WHERE id = 'b'");
     let page = f.store.page(None, 2).await.unwrap();
     assert_eq!(
@@ -132,7 +132,7 @@ pub(crate) async fn ten_that_open_at_once_share_one_database(f: Fixture) {
     // Had two of them made a fingerprint key, one would not know the other's tokens.
     given(&*stores[0], grant("anna", "r1")).await;
     for store in stores {
-        assert_eq!(store.put(vec![grant("ben", "r1")], false).await.unwrap(), [Put::BelongsTo(id("anna"))]);
+        assert_eq!(offered(&*store, vec![grant("ben", "r1")], false).await, [Put::BelongsTo(id("anna"))]);
         assert_eq!(generation(&read(&*store, &id("anna")).await), 1);
     }
 }

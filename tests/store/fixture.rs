@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use calendly_keeper::domain::grant::{NewGrant, Put};
 use calendly_keeper::ports::{Clock, Store};
 use calendly_keeper::store::{KeyRing, MemoryStore, OpenError, Options, open};
 use chrono::{DateTime, Utc};
@@ -14,6 +15,7 @@ use secrecy::ExposeSecret as _;
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Handle};
 
+use crate::given::offered;
 use crate::support::postgres::{Postgres, psql};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +55,11 @@ impl Fixture {
         let options = options(&url, data_dir.path(), &[&key]);
         let store = open(options).await.unwrap();
         Self { store, memory: None, url, data_dir, key }
+    }
+
+    /// Gives grants; what was decided about each.
+    pub(crate) async fn put(&self, grants: Vec<NewGrant>) -> Vec<Put> {
+        offered(&*self.store, grants, false).await
     }
 
     /// A second store on the same database.

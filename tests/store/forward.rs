@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 
 use crate::fixture::Fixture;
 use crate::forward_ends::deleted;
-use crate::given::{access_token, at, claim, generation, given, grant, id, pair, read};
+use crate::given::{access_token, at, claim, generation, given, grant, id, offered, pair, read};
 
 pub(crate) fn known(records: impl IntoIterator<Item = Record>) -> Vec<(ConnectionId, Known)> {
     let mut journalled = Journalled::default();
@@ -204,12 +204,11 @@ pub(crate) async fn a_token_written_forward_is_refused_under_another_id(f: Fixtu
     let records = [later(&anna, 2, Some("r2")), granted, later(&ben, 2, Some("r6")), carlas];
     assert_eq!(forward(&*f.store, records).await.len(), 3);
     for (token, owner) in [("r1", &anna.id), ("r2", &anna.id), ("r6", &ben.id), ("r7", &carla.id)] {
-        let answer =
-            f.store.put(vec![NewGrant { replace: true, ..grant("dora", token) }], false).await.unwrap();
+        let answer = f.put(vec![NewGrant { replace: true, ..grant("dora", token) }]).await;
         assert_eq!(answer, [Put::BelongsTo(owner.clone())], "{token}");
     }
     let again = NewGrant { replace: true, ..grant("ben", "r6") };
-    assert_eq!(f.store.put(vec![again], false).await.unwrap(), [Put::Unchanged]);
+    assert_eq!(f.put(vec![again]).await, [Put::Unchanged]);
 }
 
 pub(crate) async fn a_pair_with_a_token_known_elsewhere_is_written_all_the_same(f: Fixture) {
@@ -246,7 +245,7 @@ pub(crate) async fn with_one_bad_row_nothing_is_written_and_alone_the_others_are
     }
     assert!(f.store.get(&id("dora")).await.unwrap().is_none());
     assert_eq!(marker(&*f.store).await, before);
-    let offered = f.store.put(vec![grant("emil", "n1")], true).await.unwrap();
+    let offered = offered(&*f.store, vec![grant("emil", "n1")], true).await;
     assert_eq!(offered, [Put::Created(Generation(1))], "its fingerprint was not kept either");
 
     for one in all {
@@ -288,7 +287,7 @@ pub(crate) async fn a_nul_in_a_journalled_answer_costs_no_pair(f: Fixture) {
 pub(crate) async fn more_than_one_statement_takes_are_written(f: Fixture) {
     let names: Vec<_> = (0..1003).map(|n| format!("c{n:04}")).collect();
     let behind = names.iter().step_by(2).map(|name| grant(name, &format!("r-{name}")));
-    f.store.put(behind.collect(), false).await.unwrap();
+    f.put(behind.collect()).await;
     let mut records = Vec::new();
     for (n, name) in names.iter().enumerate() {
         let connection = if n % 2 == 0 {

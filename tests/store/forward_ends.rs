@@ -1,12 +1,15 @@
 //! Going forward where something ended: deletions and pauses that were taken back are done again, what is over stays
 //! over, and what became of tokens that are nobody's.
 
+use calendly_keeper::domain::facts::Refusal;
 use calendly_keeper::domain::grant::{Connection, NewGrant, Put};
+use calendly_keeper::domain::ids::Generation;
 use calendly_keeper::domain::journal::{Record, Tokens};
+use calendly_keeper::domain::rotation::Refuse;
 
 use crate::fixture::Fixture;
 use crate::forward::{forward, later, marker, next_token, taken_back, told};
-use crate::given::{access_token, at, claim, generation, given, grant, id, pair, read};
+use crate::given::{access_token, at, claim, generation, given, grant, id, offered, pair, read};
 
 pub(crate) fn deleted(of: &Connection, marker: i64) -> Record {
     Record::Deleted {
@@ -179,7 +182,7 @@ pub(crate) async fn a_deletion_of_a_row_that_is_missing_leaves_a_tombstone(f: Fi
         );
         assert!(f.store.get(&gone.id).await.unwrap().is_none(), "the deleted grant came back");
         let elsewhere = NewGrant { replace: true, ..grant("dora", &token) };
-        let offered = f.store.put(vec![elsewhere], true).await.unwrap();
+        let offered = offered(&*f.store, vec![elsewhere], true).await;
         let known = offered == [Put::BelongsTo(gone.id.clone())];
         assert_eq!(known, with_its_tokens, "{name}: its token is remembered where it is known: {offered:?}");
         let again = given(&*f.store, grant(name, &format!("{token}-2"))).await;
@@ -201,4 +204,50 @@ pub(crate) async fn a_deletion_done_again_on_an_older_grant_keeps_the_deleted_on
     assert!(f.store.get(&old.id).await.unwrap().is_none(), "the deleted grant came back");
     let again = given(&*f.store, grant("anna", "r3")).await;
     assert!(again.generation.0 > 5, "a generation was given twice: {:?}", again.generation);
+}
+
+/// A connection's generation never goes back. Whoever still counts as before is understood.
+pub(crate) async fn a_grant_over_an_older_one_that_went_further_goes_on_from_there(f: Fixture) {
+    let old = given(&*f.store, grant("anna", "r1")).await;
+    forward(&*f.store, [later(&old, 10, Some("old"))]).await;
+    let (granted, new) = taken_back(grant("anna", "r5"), 8, at(60));
+    let records = [granted, later(&new, 9, Some("r6"))];
+
+    let forwarded = forward(&*f.store, records.clone()).await;
+
+    assert_eq!(told(&forwarded), (Tokens::Grant, false, false, None));
+    let now = read(&*f.store, &old.id).await;
+    assert_eq!((now.grant_id, now.granted_generation, generation(&now)), (new.grant_id, Generation(10), 11));
+    assert_eq!(access_token(&now), Some("access-of-r6"));
+    assert!(forward(&*f.store, records).await.is_empty(), "it is there");
+
+    let forwarded = forward(&*f.store, [later(&new, 10, Some("r7"))]).await;
+    assert_eq!(told(&forwarded), (Tokens::Pair, false, false, None));
+    let now = read(&*f.store, &old.id).await;
+    assert_eq!((generation(&now), access_token(&now)), (12, Some("access-of-r7")));
+    assert_eq!(next_token(&*f.store, "anna").await, "r7");
+}
+
+/// Whoever works on it by now takes it for gone, and learns by the marker that it lives.
+pub(crate) async fn a_pair_written_over_a_refusal_is_a_change_that_others_see(f: Fixture) {
+    let anna = given(&*f.store, grant("anna", "r1")).await;
+    let ben = given(&*f.store, grant("ben", "r2")).await;
+    let refuse = Refuse {
+        id: anna.id.clone(),
+        grant_id: anna.grant_id,
+        generation: anna.generation,
+        reason: Refusal::RotationLost,
+        at: at(1),
+    };
+    assert!(f.store.refuse(refuse).await.unwrap());
+    let before = marker(&*f.store).await;
+    forward(&*f.store, [later(&anna, 2, Some("r3")), later(&ben, 2, Some("r4"))]).await;
+    let changes = f.store.changes(before, 10).await.unwrap();
+    assert_eq!(changes.present.iter().map(|c| c.id.as_str()).collect::<Vec<_>>(), ["anna"]);
+    assert!(changes.present[0].facts.may_refresh());
+
+    f.store.touch(&ben.id).await.unwrap();
+    f.store.touch(&id("nobody")).await.unwrap();
+    let changes = f.store.changes(changes.marker, 10).await.unwrap();
+    assert_eq!(changes.present.iter().map(|c| c.id.as_str()).collect::<Vec<_>>(), ["ben"]);
 }

@@ -35,10 +35,15 @@ pub(crate) fn grant(connection: &str, refresh_token: &str) -> NewGrant {
     }
 }
 
+/// Offers grants; what was decided about each.
+pub(crate) async fn offered(store: &dyn Store, grants: Vec<NewGrant>, dry_run: bool) -> Vec<Put> {
+    store.put(grants, dry_run).await.unwrap().into_iter().map(|given| given.put).collect()
+}
+
 /// Gives a grant and reads the connection.
 pub(crate) async fn given(store: &dyn Store, grant: NewGrant) -> Connection {
     let id = grant.id.clone();
-    let answer = store.put(vec![grant], false).await.unwrap();
+    let answer = offered(store, vec![grant], false).await;
     assert!(matches!(answer[..], [Put::Created(_) | Put::Replaced(_)]), "{answer:?}");
     read(store, &id).await
 }

@@ -11,7 +11,7 @@ use calendly_keeper::ports::StoreError;
 use futures_util::future::join_all;
 
 use crate::fixture::Fixture;
-use crate::given::{access_token, at, claim, generation, given, grant, id, pair, read};
+use crate::given::{access_token, at, claim, generation, given, grant, id, offered, pair, read};
 
 pub(crate) async fn a_grant_is_read_back_as_it_was_given(f: Fixture) {
     let mut offer = grant("anna", "r1");
@@ -43,52 +43,52 @@ pub(crate) async fn a_known_token_changes_nothing_even_after_use(f: Fixture) {
     again.expires_at = Some(at(99_999));
     again.replace = true;
 
-    assert_eq!(f.store.put(vec![again], false).await.unwrap(), [Put::Unchanged]);
+    assert_eq!(f.put(vec![again]).await, [Put::Unchanged]);
 
     assert_eq!(generation(&read(&*f.store, &anna.id).await), 2);
 }
 
 pub(crate) async fn a_token_of_another_connection_is_refused(f: Fixture) {
     given(&*f.store, grant("anna", "r1")).await;
-    assert_eq!(f.store.put(vec![grant("ben", "r1")], false).await.unwrap(), [Put::BelongsTo(id("anna"))]);
+    assert_eq!(f.put(vec![grant("ben", "r1")]).await, [Put::BelongsTo(id("anna"))]);
     f.store.delete(&id("anna"), at(1)).await.unwrap();
-    assert_eq!(f.store.put(vec![grant("ben", "r1")], false).await.unwrap(), [Put::BelongsTo(id("anna"))]);
+    assert_eq!(f.put(vec![grant("ben", "r1")]).await, [Put::BelongsTo(id("anna"))]);
     assert!(f.store.get(&id("ben")).await.unwrap().is_none());
 }
 
 pub(crate) async fn of_two_lines_with_one_token_the_first_has_it(f: Fixture) {
     let lines = || vec![grant("anna", "r1"), grant("ben", "r1"), grant("carla", "r2")];
     let expected = [Put::Created(Generation(1)), Put::BelongsTo(id("anna")), Put::Created(Generation(1))];
-    assert_eq!(f.store.put(lines(), true).await.unwrap(), expected);
-    assert_eq!(f.store.put(lines(), false).await.unwrap(), expected);
+    assert_eq!(offered(&*f.store, lines(), true).await, expected);
+    assert_eq!(f.put(lines()).await, expected);
     assert!(f.store.get(&id("ben")).await.unwrap().is_none());
 }
 
 pub(crate) async fn lines_of_a_batch_see_those_before_them(f: Fixture) {
     let mut later = grant("anna", "r2");
     later.expires_at = Some(at(8000));
-    let answers = f.store.put(vec![grant("anna", "r1"), later, grant("anna", "r3")], false).await.unwrap();
+    let answers = f.put(vec![grant("anna", "r1"), later, grant("anna", "r3")]).await;
     assert_eq!(answers, [Put::Created(Generation(1)), Put::Replaced(Generation(2)), Put::Older]);
     let anna = read(&*f.store, &id("anna")).await;
     assert_eq!((generation(&anna), access_token(&anna)), (2, Some("access-of-r2")));
-    assert_eq!(f.store.put(vec![grant("ben", "r1")], false).await.unwrap(), [Put::BelongsTo(id("anna"))]);
+    assert_eq!(f.put(vec![grant("ben", "r1")]).await, [Put::BelongsTo(id("anna"))]);
 }
 
 pub(crate) async fn a_dry_run_answers_and_writes_nothing(f: Fixture) {
     let marker = f.store.change_marker().await.unwrap();
-    let answer = f.store.put(vec![grant("anna", "r1")], true).await.unwrap();
+    let answer = offered(&*f.store, vec![grant("anna", "r1")], true).await;
     assert_eq!(answer, [Put::Created(Generation(1))]);
     assert!(f.store.get(&id("anna")).await.unwrap().is_none());
     assert_eq!(f.store.change_marker().await.unwrap(), marker);
-    assert_eq!(f.store.put(vec![grant("ben", "r1")], false).await.unwrap(), answer, "the token is free");
+    assert_eq!(f.put(vec![grant("ben", "r1")]).await, answer, "the token is free");
 }
 
 pub(crate) async fn a_stored_grant_gives_way_only_to_a_later_expiry(f: Fixture) {
     let first = given(&*f.store, grant("anna", "r1")).await;
-    assert_eq!(f.store.put(vec![grant("anna", "r2")], false).await.unwrap(), [Put::Older]);
+    assert_eq!(f.put(vec![grant("anna", "r2")]).await, [Put::Older]);
     let mut later = grant("anna", "r2");
     later.expires_at = Some(at(7201));
-    assert_eq!(f.store.put(vec![later], false).await.unwrap(), [Put::Replaced(Generation(2))]);
+    assert_eq!(f.put(vec![later]).await, [Put::Replaced(Generation(2))]);
     let anna = read(&*f.store, &id("anna")).await;
     assert_ne!(anna.grant_id, first.grant_id);
     assert_eq!((anna.generation, anna.granted_generation), (Generation(2), Generation(2)));
@@ -145,7 +145,7 @@ pub(crate) async fn generations_go_on_over_a_deletion(f: Fixture) {
     let anna = given(&*f.store, grant("anna", "r1")).await;
     f.store.commit(pair(&anna, "r2")).await.unwrap();
     f.store.delete(&anna.id, at(1)).await.unwrap();
-    let answer = f.store.put(vec![grant("anna", "r9")], false).await.unwrap();
+    let answer = f.put(vec![grant("anna", "r9")]).await;
     assert_eq!(answer, [Put::Created(Generation(3))]);
 }
 
@@ -153,16 +153,16 @@ pub(crate) async fn after_a_deletion_only_the_last_token_may_come_back(f: Fixtur
     let anna = given(&*f.store, grant("anna", "r1")).await;
     f.store.commit(pair(&anna, "r2")).await.unwrap();
     f.store.delete(&anna.id, at(1)).await.unwrap();
-    assert_eq!(f.store.put(vec![grant("anna", "r1")], false).await.unwrap(), [Put::UsedUp]);
-    assert_eq!(f.store.put(vec![grant("anna", "r2")], false).await.unwrap(), [Put::Created(Generation(3))]);
+    assert_eq!(f.put(vec![grant("anna", "r1")]).await, [Put::UsedUp]);
+    assert_eq!(f.put(vec![grant("anna", "r2")]).await, [Put::Created(Generation(3))]);
 }
 
 pub(crate) async fn a_token_that_was_being_sent_when_it_was_deleted_does_not_come_back(f: Fixture) {
     let anna = given(&*f.store, grant("anna", "r1")).await;
     claim(&*f.store, &anna, None).await.unwrap();
     f.store.delete(&anna.id, at(1)).await.unwrap();
-    assert_eq!(f.store.put(vec![grant("anna", "r1")], false).await.unwrap(), [Put::UsedUp]);
-    assert_eq!(f.store.put(vec![grant("anna", "r9")], false).await.unwrap(), [Put::Created(Generation(2))]);
+    assert_eq!(f.put(vec![grant("anna", "r1")]).await, [Put::UsedUp]);
+    assert_eq!(f.put(vec![grant("anna", "r9")]).await, [Put::Created(Generation(2))]);
     let anew = read(&*f.store, &anna.id).await;
     assert!(claim(&*f.store, &anew, None).await.is_some(), "the old claim is gone");
 }
@@ -170,7 +170,7 @@ pub(crate) async fn a_token_that_was_being_sent_when_it_was_deleted_does_not_com
 pub(crate) async fn a_newer_grant_is_later_even_by_a_clock_that_was_set_back(f: Fixture) {
     let first = given(&*f.store, NewGrant { granted_at: at(100), ..grant("anna", "r1") }).await;
     let back = NewGrant { granted_at: at(50), replace: true, ..grant("anna", "r2") };
-    f.store.put(vec![back.clone()], false).await.unwrap();
+    f.put(vec![back.clone()]).await;
     let second = read(&*f.store, &first.id).await;
     assert!(second.granted_at > first.granted_at);
 
@@ -203,7 +203,7 @@ pub(crate) async fn a_deletion_erases_and_is_done_once(f: Fixture) {
 pub(crate) async fn pages_come_in_order_and_end(f: Fixture) {
     let ids = ["B", "a", "a-1", "b", "z"];
     let grants = ["z", "a-1", "B", "b", "a"].map(|id| grant(id, &format!("r-{id}")));
-    f.store.put(grants.to_vec(), false).await.unwrap();
+    f.put(grants.to_vec()).await;
     given(&*f.store, grant("gone", "r-gone")).await;
     f.store.delete(&id("gone"), at(1)).await.unwrap();
 
@@ -229,7 +229,7 @@ pub(crate) async fn grants_deletions_and_pauses_move_the_marker_and_rotations_do
     };
     let anna = given(&*f.store, grant("anna", "r1")).await;
     moved("a grant", true, &mut last).await;
-    f.store.put(vec![grant("anna", "r1")], false).await.unwrap();
+    f.put(vec![grant("anna", "r1")]).await;
     moved("a line that changes nothing", false, &mut last).await;
     claim(&*f.store, &anna, None).await.unwrap();
     f.store.commit(pair(&anna, "r2")).await.unwrap();
@@ -250,7 +250,7 @@ pub(crate) async fn grants_deletions_and_pauses_move_the_marker_and_rotations_do
 pub(crate) async fn changes_come_in_portions(f: Fixture) {
     let start = f.store.change_marker().await.unwrap();
     let grants = (0..5).map(|n| grant(&format!("c{n}"), &format!("r{n}"))).collect();
-    f.store.put(grants, false).await.unwrap();
+    f.put(grants).await;
     f.store.delete(&id("c1"), at(1)).await.unwrap();
     let (mut marker, mut found) = (start, Vec::new());
     loop {

@@ -5,7 +5,7 @@ use calendly_keeper::store::KeyRing;
 use secrecy::ExposeSecret as _;
 
 use crate::fixture::Fixture;
-use crate::given::{access_token, at, claim, given, grant, id, pair, read};
+use crate::given::{access_token, at, claim, given, grant, id, offered, pair, read};
 
 fn new_key(id: &str) -> String {
     KeyRing::generate(id).expose_secret().to_owned()
@@ -79,7 +79,7 @@ pub(crate) async fn the_old_key_is_not_needed_after_everything_was_sealed_anew(f
     let anna = read(&*store, &id("anna")).await;
     assert_eq!(access_token(&anna), Some("access-of-r1"));
     assert_eq!(claim(&*store, &anna, None).await.unwrap().1.refresh_token.expose(), "r1");
-    let again = store.put(vec![grant("fred", "r2")], false).await.unwrap();
+    let again = offered(&*store, vec![grant("fred", "r2")], false).await;
     assert_eq!(
         again,
         [calendly_keeper::domain::grant::Put::BelongsTo(id("ben"))],

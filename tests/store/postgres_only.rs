@@ -261,7 +261,7 @@ fn batches_of_two_keepers_over_the_same_rows_do_not_deadlock() {
     run(Backend::Postgres, async |f: Fixture| {
         let (second, _data_dir) = f.open_elsewhere(false).await;
         let grants = (0..60).map(|n| grant(&format!("c{n:02}"), &format!("r{n}"))).collect();
-        f.store.put(grants, false).await.unwrap();
+        f.put(grants).await;
         let all = f.store.page(None, 100).await.unwrap().connections;
         let work = |store: &Arc<dyn Store>, reverse: bool| {
             let (store, mut all) = (Arc::clone(store), all.clone());

@@ -39,7 +39,7 @@ async fn measure(f: Fixture) {
         let line = |n: usize| {
             grant(&format!("user-{:07}", thousand * 1000 + n), &long(&format!("r-{thousand}-{n}")))
         };
-        f.store.put((0..1000).map(line).collect(), false).await.unwrap();
+        f.put((0..1000).map(line).collect()).await;
     }
     report("put, lines in thousands", CONNECTIONS, start.elapsed());
 

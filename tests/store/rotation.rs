@@ -285,7 +285,7 @@ pub(crate) async fn a_rotated_token_is_remembered_under_its_connection(f: Fixtur
     let anna = given(&*f.store, grant("anna", "r1")).await;
     f.store.commit(pair(&anna, "r2")).await.unwrap();
     for used in ["r1", "r2"] {
-        let answer = f.store.put(vec![grant("ben", used)], false).await.unwrap();
+        let answer = f.put(vec![grant("ben", used)]).await;
         assert_eq!(answer, [Put::BelongsTo(anna.id.clone())], "{used}");
     }
 }
@@ -300,7 +300,7 @@ pub(crate) async fn a_pair_with_a_token_known_elsewhere_is_kept_all_the_same(f: 
 
 pub(crate) async fn one_bad_row_among_fifty_harms_nobody(f: Fixture) {
     let grants = (0..50).map(|n| grant(&format!("c{n:02}"), &format!("r{n}"))).collect();
-    f.store.put(grants, false).await.unwrap();
+    f.put(grants).await;
     f.refuse_commits_of("c25");
     let all = f.store.page(None, 100).await.unwrap().connections;
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use calendly_keeper::cli::open::journal;
 use calendly_keeper::clock::SystemClock;
-use calendly_keeper::domain::grant::{Connection, NewGrant as Offer, Put};
+use calendly_keeper::domain::grant::{self, Connection, NewGrant as Offer, Put};
 use calendly_keeper::domain::secrets::AccessToken;
 use calendly_keeper::ports::Store;
 use calendly_keeper::simulator::{NewGrant, PresentationOutcome, PresentedEntry, SeedUser, Simulator};
@@ -116,14 +116,14 @@ impl Book {
         &mut self,
         simulator: &Simulator,
         ids: &[String],
-        put: impl FnOnce(Vec<Offer>) -> Vec<Put>,
+        put: impl FnOnce(Vec<Offer>) -> Vec<grant::Given>,
     ) {
         let grants = ids.iter().map(|id| simulator.add_grant(id, &NewGrant::default()).unwrap());
         let grants: Vec<_> = grants.collect();
         let offers =
             grants.iter().map(|grant| Offer { replace: true, ..offer(grant, self.lifetime) }).collect();
-        for (grant, put) in grants.into_iter().zip(put(offers)) {
-            let Put::Replaced(generation) = put else { panic!("{}: {put:?}", grant.id) };
+        for (grant, given) in grants.into_iter().zip(put(offers)) {
+            let Put::Replaced(generation) = given.put else { panic!("{}: {given:?}", grant.id) };
             self.ahead.insert(grant.id.clone(), generation.0 - 1);
             self.open.remove(&grant.id);
             self.given.insert(grant.grant, Given { id: grant.id, expires_at: grant.expires_at });

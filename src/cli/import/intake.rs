@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::report::{Kind, Report};
-use crate::domain::grant::{NewGrant, Put};
+use crate::domain::grant::{Given, NewGrant, Put};
 use crate::domain::grant_line::{self, Fields};
 use crate::domain::ids::{ConnectionId, GrantId};
 use crate::domain::journal::Record;
@@ -130,28 +130,20 @@ impl<'a> Intake<'a> {
     }
 
     /// What was stored is in the journal, too, before anybody is told.
-    async fn keep(&self, batch: &[(u64, NewGrant)], decided: &[Put]) {
+    async fn keep(&self, batch: &[(u64, NewGrant)], decided: &[Given]) {
         let Some(journal) = self.journal.filter(|_| !self.dry_run) else { return };
-        let append = async |grant: &NewGrant, generation| {
-            // As it was stored: the time may have been set forward, so that the later grant is the later one.
-            let stored = self.store.get(&grant.id).await.map_err(|error| error.to_string())?;
-            let Some(row) = stored.filter(|row| row.grant_id == grant.grant_id) else { return Ok(()) };
-            let grant = NewGrant { granted_at: row.granted_at, ..grant.clone() };
-            let appended = journal.append(Record::granted(grant, generation)).await;
-            appended.map(drop).map_err(|error| error.to_string())
-        };
-        let stored = batch.iter().zip(decided).filter_map(|((_, grant), put)| match put {
-            Put::Created(generation) | Put::Replaced(generation) => Some(append(grant, *generation)),
-            _ => None,
+        let stored = batch.iter().zip(decided).filter_map(|((_, grant), given)| {
+            let grant = NewGrant { granted_at: given.granted_at, ..grant.clone() };
+            Some(journal.append(Record::granted(grant, given.generation()?)))
         });
         if let Some(error) = join_all(stored).await.into_iter().find_map(Result::err) {
-            log::warn!(target: "import", error; "the grants are in the database, but not in the journal");
+            log::warn!(target: "import", error:% = error; "the grants are in the database, but not in the journal");
         }
     }
 
-    async fn note(&mut self, lines: &[(u64, ConnectionId)], decided: Vec<Put>) {
+    async fn note(&mut self, lines: &[(u64, ConnectionId)], decided: Vec<Given>) {
         let mut entries = vec![];
-        for ((number, id), put) in lines.iter().zip(decided) {
+        for ((number, id), Given { put, .. }) in lines.iter().zip(decided) {
             let number = *number;
             let (kind, generation) = match put {
                 Put::Created(generation) => (timeline::Kind::Connected, generation),

@@ -14,6 +14,8 @@ pub struct Stored {
     pub granted_at: DateTime<Utc>,
     /// Of the pair.
     pub generation: Generation,
+    /// With which the grant began.
+    pub granted_generation: Generation,
     /// Only a tombstone is left.
     pub deleted: bool,
     /// The marker of its latest grant, deletion or pause.
@@ -25,6 +27,9 @@ pub struct Stored {
 pub struct Forward {
     /// About its tokens.
     pub tokens: Tokens,
+    /// So many generations further on than they are known: a connection's generation never goes back, though an older
+    /// grant may have gone further than this one.
+    pub further: i64,
     /// The row is to be a tombstone again.
     pub delete: bool,
     /// The known pause, or its end, is to be set.
@@ -65,7 +70,8 @@ impl Known {
                 Some(row) => (!row.deleted || tokens == Tokens::Grant) && row.changed < marker,
                 None => tokens == Tokens::Grant,
             });
-        Forward { tokens, delete, pause }
+        let further = self.grant.as_ref().zip(row).map_or(0, |(known, row)| known.further(row, tokens));
+        Forward { tokens, further, delete, pause }
     }
 
     /// The deleted grant with the latest of its pairs, as far as that is known: one may have come after the deletion.
@@ -88,7 +94,22 @@ impl Known {
     }
 }
 
+impl Stored {
+    fn rotations(&self) -> i64 {
+        self.generation.0 - self.granted_generation.0
+    }
+}
+
 impl KnownGrant {
+    fn further(&self, row: &Stored, tokens: Tokens) -> i64 {
+        let further = match tokens {
+            Tokens::Grant => row.generation.0 + 1 - self.generation.0,
+            Tokens::Pair => row.granted_generation.0 - self.head.granted_generation.0,
+            Tokens::Current | Tokens::Lost | Tokens::Superseded => 0,
+        };
+        further.max(0)
+    }
+
     fn lacks(&self, row: Option<&Stored>, deleted: Option<Deletion>) -> Tokens {
         if deleted.is_some_and(|deletion| deletion.granted_at >= self.head.granted_at) {
             return Tokens::Current; // it was deleted after all this
@@ -97,11 +118,12 @@ impl KnownGrant {
         match row {
             None => whole,
             Some(row) if row.grant_id == self.head.grant_id => {
-                if row.generation >= self.generation {
+                let token_since = self.token_since.0 - self.head.granted_generation.0;
+                if row.rotations() >= self.rotations() {
                     Tokens::Current
                 } else if row.deleted {
                     Tokens::Superseded
-                } else if self.refresh_token.is_some() || row.generation >= self.token_since {
+                } else if self.refresh_token.is_some() || row.rotations() >= token_since {
                     Tokens::Pair
                 } else {
                     Tokens::Lost

@@ -217,8 +217,8 @@ impl Pending {
     }
 
     async fn is_unused(&self, grant: NewGrant) -> Result<bool, StoreError> {
-        let put = self.services.adapters.store.put(vec![grant], true).await?.into_iter().next();
-        Ok(matches!(put, Some(Put::Created(_) | Put::Replaced(_) | Put::Older)))
+        let given = self.services.adapters.store.put(vec![grant], true).await?.into_iter().next();
+        Ok(matches!(given.map(|given| given.put), Some(Put::Created(_) | Put::Replaced(_) | Put::Older)))
     }
 
     async fn revoke(&self, token: &RefreshToken) {

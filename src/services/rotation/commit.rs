@@ -136,7 +136,10 @@ impl Keeping<'_> {
             match patiently(self.rotation, services.adapters.store.commit(self.commit.clone())).await {
                 Ok(Committed::Kept) => return Kept::Committed,
                 Ok(Committed::Superseded(current)) => match self.forward(grant).await {
-                    Ok(true) => return Kept::Committed,
+                    Ok(true) => {
+                        self.read_again().await;
+                        return Kept::Committed;
+                    }
                     Ok(false) => {
                         match current {
                             Some(row) => drop(self.rotation.cell.adopt(*row)),
@@ -176,6 +179,15 @@ impl Keeping<'_> {
             services.timeline.note(rotation.id(), Kind::WrittenForward, text, json!({}));
         }
         Ok(written)
+    }
+
+    /// The grant may have been written with later generations than it had.
+    async fn read_again(&self) {
+        if let Ok(Some(row)) = self.rotation.services.adapters.store.get(self.rotation.id()).await
+            && row.generation > self.commit.generation
+        {
+            self.rotation.cell.adopt(row);
+        }
     }
 
     /// Whoever holds a successful answer holds the only living refresh token: the pair is served from memory, and the

@@ -39,6 +39,9 @@ const LAST_MOMENT: TimeDelta = TimeDelta::seconds(60);
 /// Until then it looks again so often: the journal may be back, or the token refused by Calendly before its end.
 const LOOKS_AGAIN: Duration = Duration::from_secs(30);
 
+/// No exchange takes so long, and from then on another keeper may have taken the claim for dead, and the grant for gone.
+const OTHERS_GO_ON: Duration = Duration::from_secs(80);
+
 /// How a rotation ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
@@ -156,7 +159,13 @@ impl Rotation {
             services.timeline.note(self.id(), Kind::OddAnswer, text, json!({ "owner": owner }));
         }
         match kept {
-            Kept::Committed => services.journal.committed(self.id(), mark),
+            Kept::Committed => {
+                services.journal.committed(self.id(), mark);
+                let late = held.claimed_at.age(&*services.adapters.clock) >= OTHERS_GO_ON;
+                if late && services.journal.use_of() == Use::Beside {
+                    self.tell_others().await;
+                }
+            }
             Kept::Journalled => {
                 services.journal.leave();
                 info!(target: &self.target(), generation = commit.generation.0;
@@ -183,6 +192,13 @@ impl Rotation {
             json!({ "generation": commit.generation, "reason": reason, "expires_at": commit.expires_at });
         services.timeline.note(self.id(), Kind::Refreshed, format!("token refreshed ({reason})"), detail);
         Ended::Refreshed
+    }
+
+    /// Whoever works on this connection by now reads its row again.
+    async fn tell_others(&self) {
+        if let Err(error) = self.services.adapters.store.touch(self.id()).await {
+            self.database_failed(&error);
+        }
     }
 
     /// While a pair would be safe in memory alone, only a token that is about to end is exchanged.

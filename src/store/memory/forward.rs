@@ -14,19 +14,25 @@ impl State {
             grant_id: row.connection.grant_id,
             granted_at: row.connection.granted_at,
             generation: row.connection.generation,
+            granted_generation: row.connection.granted_generation,
             deleted: row.deleted,
             changed: row.changed,
         });
-        let Forward { tokens, delete, pause } = known.forward(stored.as_ref());
+        let Forward { tokens, further, delete, pause } = known.forward(stored.as_ref());
         self.marker = self.marker.max(known.latest_marker().unwrap_or(0));
         let token = known.grant.as_ref().and_then(|grant| grant.refresh_token.clone());
         let is_new = token.as_ref().is_some_and(|token| !self.seen.contains_key(&fingerprint(token)));
         match (tokens, &known.grant) {
-            (Tokens::Grant, Some(grant)) => self.give_back(id, grant),
+            (Tokens::Grant, Some(grant)) => self.give_back(id, grant, further),
             (Tokens::Pair, Some(grant)) => {
-                if let Some(pair) = grant.pair(id) {
-                    let at_least = pair.row_at_least().min(grant.token_since);
+                let was_refused = self.get(id).is_some_and(|row| !row.facts.may_refresh());
+                if let Some(mut pair) = grant.pair(id) {
+                    let at_least = Generation(pair.row_at_least().min(grant.token_since).0 + further);
+                    pair.generation.0 += further;
                     self.commit_from(pair, at_least);
+                    if was_refused {
+                        self.touch(id);
+                    }
                 }
             }
             _ => {}
@@ -86,9 +92,10 @@ impl State {
         self.put_tombstone(grant, known.deleted_generation());
     }
 
-    fn give_back(&mut self, id: &ConnectionId, known: &KnownGrant) {
+    fn give_back(&mut self, id: &ConnectionId, known: &KnownGrant, further: i64) {
         let Some(grant) = known.whole(id) else { return };
-        self.put_back(grant, known.head.granted_generation, known.generation);
+        let on = |generation: Generation| Generation(generation.0 + further);
+        self.put_back(grant, on(known.head.granted_generation), on(known.generation));
         if let Some(row) = self.rows.get_mut(id) {
             row.connection.foreign_owner.clone_from(&known.foreign_owner);
             row.connection.next_attempt_at = known.not_before;

@@ -22,7 +22,7 @@ use self::state::State;
 use super::clean;
 use super::time::stored;
 use crate::domain::facts::{Quarantined, WebhookFact};
-use crate::domain::grant::{Connection, NewGrant, Put};
+use crate::domain::grant::{Connection, Given, NewGrant};
 use crate::domain::ids::{ConnectionId, GrantId, InstanceId};
 use crate::domain::journal::Known;
 use crate::domain::notice::{Announced, Subject};
@@ -46,6 +46,9 @@ struct Inner {
     unavailable: bool,
     hanging: bool,
     unwritable: bool,
+    unreadable: bool,
+    pages_held: bool,
+    held: usize,
     commits_to_fail: usize,
     answers_to_lose: usize,
     refused: HashSet<ConnectionId>,
@@ -92,24 +95,6 @@ impl MemoryStore {
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    async fn available(&self) -> Result<MutexGuard<'_, Inner>, StoreError> {
-        loop {
-            let goes_on = self.goes_on.notified(); // before the look, so that no end is missed
-            {
-                let inner = self.inner();
-                if !inner.hanging {
-                    return if inner.unavailable { Err(switched_off()) } else { Ok(inner) };
-                }
-            }
-            goes_on.await; // in the order in which they came
-        }
-    }
-
-    async fn writable(&self) -> Result<MutexGuard<'_, Inner>, StoreError> {
-        let inner = self.available().await?;
-        if inner.unwritable { Err(StoreError::Unwritable("read-only by the test".into())) } else { Ok(inner) }
-    }
 }
 
 /// What a [`MemoryStore`] held at one moment.
@@ -136,11 +121,14 @@ impl Store for MemoryStore {
     }
 
     async fn page(&self, after: Option<&ConnectionId>, limit: usize) -> Result<Page, StoreError> {
-        Ok(self.available().await?.state.page(after, limit))
+        let page = self.available().await?.state.page(after, limit);
+        self.handed_out().await;
+        Ok(page)
     }
 
     async fn get(&self, id: &ConnectionId) -> Result<Option<Connection>, StoreError> {
-        Ok(self.available().await?.state.get(id))
+        let inner = self.available().await?;
+        if inner.unreadable { Err(switched_off()) } else { Ok(inner.state.get(id)) }
     }
 
     async fn change_marker(&self) -> Result<i64, StoreError> {
@@ -151,7 +139,7 @@ impl Store for MemoryStore {
         Ok(self.available().await?.state.changes(marker, limit))
     }
 
-    async fn put(&self, grants: Vec<NewGrant>, dry_run: bool) -> Result<Vec<Put>, StoreError> {
+    async fn put(&self, grants: Vec<NewGrant>, dry_run: bool) -> Result<Vec<Given>, StoreError> {
         clean::check(&grants)?;
         let mut inner = self.writable().await?;
         if dry_run {
@@ -171,6 +159,11 @@ impl Store for MemoryStore {
         since: Option<DateTime<Utc>>,
     ) -> Result<Option<i64>, StoreError> {
         Ok(self.writable().await?.state.pause(id, since))
+    }
+
+    async fn touch(&self, id: &ConnectionId) -> Result<(), StoreError> {
+        self.writable().await?.state.touch(id);
+        Ok(())
     }
 
     async fn write_forward(&self, known: Vec<(ConnectionId, Known)>) -> Result<Vec<Forwarded>, StoreError> {

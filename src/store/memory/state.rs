@@ -10,7 +10,7 @@ use super::super::time::stored;
 use super::gaps::Ledger;
 use super::inbox::Events;
 use crate::domain::facts::{Facts, GrantFact};
-use crate::domain::grant::{Connection, Existing, NewGrant, OpenClaim, Put, Seen, decide_put};
+use crate::domain::grant::{Connection, Existing, Given, NewGrant, OpenClaim, Seen, decide_put};
 use crate::domain::ids::{ConnectionId, Generation};
 use crate::domain::notice::{Announced, Subject};
 use crate::domain::rotation::{ClaimRequest, Claimed, Commit, Committed, Refuse, Release};
@@ -88,7 +88,7 @@ impl State {
         changes
     }
 
-    pub(super) fn put(&mut self, offer: NewGrant) -> Put {
+    pub(super) fn put(&mut self, offer: NewGrant) -> Given {
         let fingerprint = fingerprint(&offer.refresh_token);
         let seen = match self.seen.get(&fingerprint) {
             None => Seen::Never,
@@ -110,8 +110,9 @@ impl State {
             expires_at: offer.expires_at.map(stored),
             ..offer
         };
-        let decision = decide_put(existing.as_ref(), &offer, &seen);
-        if let Put::Created(generation) | Put::Replaced(generation) = decision {
+        let put = decide_put(existing.as_ref(), &offer, &seen);
+        let given = Given { put, granted_at: offer.granted_at };
+        if let Some(generation) = given.generation() {
             let old = row.filter(|row| !row.deleted).map(|row| &row.connection);
             let refresh_token = Some(offer.refresh_token.clone());
             let connection = granted(offer, generation, old);
@@ -120,7 +121,7 @@ impl State {
             let row = Row { refresh_token, fingerprint, deleted: false, changed: self.marker, connection };
             self.rows.insert(row.connection.id.clone(), row);
         }
-        decision
+        given
     }
 
     /// The grant with its latest pair, in the place of whatever is there.
@@ -173,6 +174,13 @@ impl State {
         self.marker += 1;
         row.changed = self.marker;
         Some(row.changed)
+    }
+
+    pub(super) fn touch(&mut self, id: &ConnectionId) {
+        if let Some(row) = self.rows.get_mut(id).filter(|row| !row.deleted) {
+            self.marker += 1;
+            row.changed = self.marker;
+        }
     }
 
     pub(super) fn claim(&mut self, request: &ClaimRequest<'_>) -> Option<Claimed> {

@@ -1,10 +1,30 @@
 //! Faults at the turn of a switch.
 
-use super::MemoryStore;
+use std::sync::MutexGuard;
+
+use super::{Inner, MemoryStore, switched_off};
 use crate::domain::ids::ConnectionId;
-use crate::ports::Lock;
+use crate::ports::{Lock, StoreError};
 
 impl MemoryStore {
+    pub(super) async fn available(&self) -> Result<MutexGuard<'_, Inner>, StoreError> {
+        loop {
+            let goes_on = self.goes_on.notified(); // before the look, so that no end is missed
+            {
+                let inner = self.inner();
+                if !inner.hanging {
+                    return if inner.unavailable { Err(switched_off()) } else { Ok(inner) };
+                }
+            }
+            goes_on.await; // in the order in which they came
+        }
+    }
+
+    pub(super) async fn writable(&self) -> Result<MutexGuard<'_, Inner>, StoreError> {
+        let inner = self.available().await?;
+        if inner.unwritable { Err(StoreError::Unwritable("read-only by the test".into())) } else { Ok(inner) }
+    }
+
     /// With `false` every operation fails as if the database were down, until it is `true` again.
     pub fn set_available(&self, available: bool) {
         self.inner().unavailable = !available;
@@ -13,6 +33,38 @@ impl MemoryStore {
     /// With `false` every write fails as on a full disk or a server that is read-only, until it is `true` again.
     pub fn set_writable(&self, writable: bool) {
         self.inner().unwritable = !writable;
+    }
+
+    /// With `false` no connection can be looked at alone, though all else is well, until it is `true` again.
+    pub fn set_readable(&self, readable: bool) {
+        self.inner().unreadable = !readable;
+    }
+
+    /// With `true` a page that has been read is on its way, until it is `false` again.
+    pub fn hold_pages(&self, hold: bool) {
+        self.inner().pages_held = hold;
+        self.goes_on.notify_waiters();
+    }
+
+    /// How many pages were ever held.
+    #[must_use]
+    pub fn held_pages(&self) -> usize {
+        self.inner().held
+    }
+
+    pub(super) async fn handed_out(&self) {
+        let mut first = true;
+        loop {
+            let goes_on = self.goes_on.notified(); // before the look, so that no end is missed
+            {
+                let mut inner = self.inner();
+                if !inner.pages_held {
+                    return;
+                }
+                inner.held += usize::from(std::mem::take(&mut first));
+            }
+            goes_on.await;
+        }
     }
 
     /// With `true` no operation ends, as with a pool that is used up, until it is `false` again; then all go on.

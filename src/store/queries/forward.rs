@@ -5,11 +5,11 @@ use std::collections::{HashMap, HashSet};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::grants::{erase, lock_marker, set_marker, set_pause};
+use super::grants::{erase, lock_marker, set_changed, set_marker, set_pause};
 use super::{Conn, commit_rows, write_grants};
 use crate::domain::journal::{Deletion, Forward, Tokens};
 use crate::store::forward::{Applied, Offer};
-use crate::store::row::StoredRow;
+use crate::store::row::{CommitRow, StoredRow};
 use crate::store::schema::{connections::dsl as c, fingerprints::dsl as f};
 use crate::store::time::micros;
 
@@ -23,11 +23,11 @@ pub(crate) async fn write_forward(db: &mut Conn, offers: Vec<Offer>) -> QueryRes
         let mut marker = offers.iter().filter_map(|offer| offer.known.latest_marker()).fold(before, i64::max);
         let latest = marker;
         let (mut grants, mut prints, mut commits, mut applied) = (vec![], vec![], vec![], vec![]);
-        let mut unseen = vec![];
+        let (mut unseen, mut given_up) = (vec![], vec![]);
         for offer in offers {
             let stored = rows.get(&offer.id).and_then(StoredRow::stored);
             let forward = offer.known.forward(stored.as_ref());
-            let Forward { tokens, delete, pause } = forward;
+            let Forward { tokens, further, delete, pause } = forward;
             let is_new = offer.fingerprint().is_some_and(|print| !seen.contains(print));
             if tokens == Tokens::Grant || delete || pause {
                 marker += 1;
@@ -52,11 +52,22 @@ pub(crate) async fn write_forward(db: &mut Conn, offers: Vec<Offer>) -> QueryRes
                 && let Some((mut row, print)) = offer.grant
             {
                 row.changed = marker;
+                row.generation += further;
+                row.granted_generation += further;
                 grants.push(row);
                 prints.extend(is_new.then_some(print));
             }
+            // Whoever works on it by now takes it for gone.
+            if tokens == Tokens::Pair && rows.get(&offer.id).is_some_and(|row| row.refused_reason.is_some()) {
+                marker += 1;
+                given_up.push((offer.id.clone(), marker));
+            }
             if matches!(tokens, Tokens::Grant | Tokens::Pair) {
-                commits.extend(offer.commit);
+                commits.extend(offer.commit.map(|commit| CommitRow {
+                    generation: commit.generation + further,
+                    at_least: commit.at_least + further,
+                    ..commit
+                }));
             }
             let paused = offer.known.paused.filter(|_| pause).map(|(since, _)| (since, marker));
             applied.push(Applied { id: offer.id, forward, paused, is_new });
@@ -66,6 +77,9 @@ pub(crate) async fn write_forward(db: &mut Conn, offers: Vec<Offer>) -> QueryRes
             erase(db, id, at, marker).await?;
         }
         commit_rows(db, commits).await?;
+        for (id, marker) in given_up {
+            set_changed(db, &id, marker).await?;
+        }
         for one in &applied {
             if let Some((since, marker)) = one.paused {
                 set_pause(db, &one.id, since.map(micros), marker).await?;

@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::{Conn, write_grants};
-use crate::domain::grant::Put;
+use crate::domain::grant::Given;
 use crate::store::put::{Known, Offer, decide};
 use crate::store::row::{ExistingRow, FingerprintRow};
 use crate::store::schema::{change_marker, connections::dsl as c, fingerprints::dsl as f};
@@ -16,7 +16,7 @@ use crate::store::schema::{change_marker, connections::dsl as c, fingerprints::d
 const AT_ONCE: usize = 1000;
 
 /// Decides about each offer and, unless only asked to decide, writes what is new.
-pub(crate) async fn put(db: &mut Conn, offers: Vec<Offer>, dry_run: bool) -> QueryResult<Vec<Put>> {
+pub(crate) async fn put(db: &mut Conn, offers: Vec<Offer>, dry_run: bool) -> QueryResult<Vec<Given>> {
     write_transaction!(db, async |db| {
         let marker = lock_marker(db).await?;
         let mut known = Known::default();
@@ -109,6 +109,24 @@ pub(super) async fn set_pause(
 ) -> QueryResult<usize> {
     diesel::update(c::connections.filter(c::id.eq(id).and(c::deleted_at.is_null())))
         .set((c::paused_since.eq(since), c::changed.eq(marker)))
+        .execute(db)
+        .await
+}
+
+/// Says again that something about the row has changed.
+pub(crate) async fn touch(db: &mut Conn, id: String) -> QueryResult<()> {
+    write_transaction!(db, async |db| {
+        let marker = lock_marker(db).await? + 1;
+        if set_changed(db, &id, marker).await? > 0 {
+            set_marker(db, marker).await?;
+        }
+        Ok(())
+    })
+}
+
+pub(super) async fn set_changed(db: &mut Conn, id: &str, marker: i64) -> QueryResult<usize> {
+    diesel::update(c::connections.filter(c::id.eq(id).and(c::deleted_at.is_null())))
+        .set(c::changed.eq(marker))
         .execute(db)
         .await
 }
