@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use calendly_keeper::cli::process;
+use calendly_keeper::cli::process::{self, Ready};
 use calendly_keeper::cli::signals::Signals;
 use calendly_keeper::domain::facts::GrantFact;
 use calendly_keeper::domain::status::Status;
@@ -75,7 +75,8 @@ pub(crate) fn play(faults: Vec<FaultKind>) -> Report {
     let began = Instant::now();
     let mut seen = Seen::default();
     let signals = Signals::listen(&io).unwrap();
-    process::keep(io, signals, services.clone(), actor_settings(), None, async |_| {
+    let ready = Ready { services: services.clone(), tokens: vec![] };
+    process::keep(io, signals, None, actor_settings(), async { Ok(ready) }, async |_| {
         watch(&services, clock.as_ref(), connections, length, &mut seen).await;
         simulator.clear_faults();
         settled(&services).await;

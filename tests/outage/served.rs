@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use calendly_keeper::cli::process;
+use calendly_keeper::cli::process::{self, Ready};
 use calendly_keeper::cli::signals::Signals;
 use calendly_keeper::domain::status::Status;
 use calendly_keeper::registry::cell::{Cell, Living};
@@ -35,7 +35,8 @@ pub(crate) fn throughout(backend: Backend) {
     let offers = |grants: Vec<_>| grants.iter().map(|grant| offer(grant, place.lifetime)).collect::<Vec<_>>();
     io.block_on(grants::put(&services, offers(place.early()), None)).unwrap();
     let signals = Signals::listen(&io).unwrap();
-    process::keep(io, signals, services.clone(), actor_settings(), None, async |_| {
+    let ready = Ready { services: services.clone(), tokens: vec![] };
+    process::keep(io, signals, None, actor_settings(), async { Ok(ready) }, async |_| {
         refreshed(&services, "first", FIRST, 2).await;
         let held = place.hold();
         let held = held.iter().map(|grant| offer(grant, place.lifetime)).collect();

@@ -115,7 +115,10 @@ impl World {
         let receiver = Receiver::new(clock.clone());
         let application = Application::new(clock.clone());
         let (store, journal, spill) = (MemoryStore::new(), MemoryJournal::new(), MemorySpill::default());
-        Self::with(Outside { calendly, store, journal, clock, spill, receiver, application }, Wanted::default())
+        Self::with(
+            Outside { calendly, store, journal, clock, spill, receiver, application },
+            Wanted::default(),
+        )
     }
 
     /// Another keeper on what this one leaves, with something that is wanted otherwise.

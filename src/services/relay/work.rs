@@ -62,6 +62,7 @@ pub(super) async fn run(services: Arc<Services>, settings: RelaySettings, mut wo
         if work.is_done() {
             return;
         }
+        let pause = work.pause();
         tokio::select! {
             Some((event, attempt)) = work.attempts.next() => work.ended(event, attempt),
             fetched = ready(&mut work.fetching) => work.fetched(fetched),
@@ -69,7 +70,7 @@ pub(super) async fn run(services: Arc<Services>, settings: RelaySettings, mut wo
             changed = news.changed() => if changed.is_ok() { work.look_now() },
             () = shared.relay.wake.notified() => work.woken(),
             () = shared.shutdown.requested(), if !work.stopping => work.stop(),
-            () = sleep(work.pause()) => {}
+            () = sleep(pause) => {}
         }
     }
 }
