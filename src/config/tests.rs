@@ -80,14 +80,14 @@ fn later_sources_win_and_each_value_says_where_it_came_from() {
 
 #[test]
 fn all_mistakes_are_reported_at_once() {
-    let file = "data_dir = 5\n[webhook]\nverify_every = \"soon\"\nscope = \"team\"\n[log]\nfromat = \"json\"\n[relay]\nurl = \"x\"";
+    let file = "data_dir = 5\n[webhook]\nverify_every = \"soon\"\nscope = \"team\"\n[log]\nfromat = \"json\"\n[relais]\nurl = \"x\"";
     let error = load(file, &[("REFRESH__MAX_CONCURRENT", "many")], &[]).unwrap_err();
     let keys: Vec<_> = error.0.iter().map(|problem| problem.key.as_str()).collect();
     assert_eq!(
         keys,
         [
             "log.fromat",
-            "relay.url",
+            "relais.url",
             "data_dir",
             "refresh.max_concurrent",
             "webhook.scope",

@@ -80,8 +80,11 @@ impl Gaps for SqlStore {
     }
 }
 
+/// Gaps, and what was found for each.
+type Part = (Vec<i64>, Vec<(i64, i64)>);
+
 /// Some at a time, each with what was found for it.
-fn parts(gaps: &[i64], mut found: Vec<(i64, i64)>) -> Vec<(Vec<i64>, Vec<(i64, i64)>)> {
+fn parts(gaps: &[i64], mut found: Vec<(i64, i64)>) -> Vec<Part> {
     let part = |ids: &[i64]| (ids.to_vec(), found.extract_if(.., |(id, _)| ids.contains(id)).collect());
     gaps.chunks(AT_ONCE).map(part).collect()
 }

@@ -104,7 +104,7 @@ impl<'a> EventView<'a> {
         Self {
             id: summary.id.as_str(),
             event: name(summary),
-            connection: summary.connection.as_ref().map(|id| id.as_str()),
+            connection: summary.connection.as_ref().map(super::super::domain::ids::ConnectionId::as_str),
             occurred_at: summary.occurred_at.map(shown),
             received_at: shown(summary.received_at),
             backfilled: summary.backfilled,
@@ -146,7 +146,7 @@ impl<'a> SummaryView<'a> {
         Self {
             id: summary.id.as_str(),
             event: name(summary),
-            connection: summary.connection.as_ref().map(|id| id.as_str()),
+            connection: summary.connection.as_ref().map(super::super::domain::ids::ConnectionId::as_str),
             occurred_at: summary.occurred_at.map(shown),
             received_at: shown(summary.received_at),
             backfilled: summary.backfilled,

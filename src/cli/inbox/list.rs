@@ -2,7 +2,6 @@
 
 use std::io::Write;
 
-use chrono::Utc;
 use clap::ValueEnum;
 use serde_json::{Value, json};
 use url::form_urlencoded::Serializer;
@@ -11,7 +10,9 @@ use super::time::Time;
 use crate::cli::api::Api;
 use crate::cli::global::Global;
 use crate::cli::{Done, print, table};
+use crate::clock::SystemClock;
 use crate::domain::ids::ConnectionId;
+use crate::ports::Clock as _;
 
 /// The HTTP API gives no more at once.
 const PAGE: u32 = 1000;
@@ -82,7 +83,7 @@ pub fn execute(args: &Args, global: &Global, out: &mut impl Write) -> anyhow::Re
     let api = Api::of(&config)?;
     let (mut events, mut cursor) = (vec![], None);
     let mut left = args.limit;
-    let now = Utc::now();
+    let now = SystemClock.now();
     let (since, until) = (args.since.map(|time| time.to_api(now)), args.until.map(|time| time.to_api(now)));
     loop {
         let mut query = Serializer::new(String::new());

@@ -2,15 +2,16 @@
 
 use std::io::Write;
 
-use chrono::Utc;
 use serde_json::json;
 
 use super::time::Time;
 use crate::cli::api::Api;
 use crate::cli::global::Global;
 use crate::cli::{Done, print};
+use crate::clock::SystemClock;
 use crate::domain::event::EventId;
 use crate::domain::ids::ConnectionId;
+use crate::ports::Clock as _;
 
 const HELP: &str = "\
 Events are relayed again under their ids, delivered ones too: the application recognises a repetition
@@ -63,7 +64,7 @@ struct Shape {
 pub fn execute(args: &Args, global: &Global, out: &mut impl Write) -> anyhow::Result<Done> {
     let config = global.start()?;
     let api = Api::of(&config)?;
-    let now = Utc::now();
+    let now = SystemClock.now();
     let wanted = if args.ids.is_empty() {
         json!({
             "connection": args.connection.as_ref().map(ConnectionId::as_str),

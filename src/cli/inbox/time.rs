@@ -31,7 +31,7 @@ impl Time {
     pub(super) fn to_api(self, now: DateTime<Utc>) -> String {
         let at = match self {
             Self::At(at) => at,
-            Self::Ago(ago) => now.checked_sub_signed(ago).unwrap_or(DateTime::UNIX_EPOCH),
+            Self::Ago(ago) => now.checked_sub_signed(ago).unwrap_or_default().max(DateTime::UNIX_EPOCH),
         };
         at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
     }

@@ -33,7 +33,7 @@ pub async fn too_large(services: &Services, path: Option<&str>, bytes: usize) {
             json!({ "bytes": bytes }),
         ),
         Err(error) => {
-            error!(target: "inbox", connection:% = id, error:% = error; "the gap could not be recorded")
+            error!(target: "inbox", connection:% = id, error:% = error; "the gap could not be recorded");
         }
     }
 }

@@ -228,7 +228,7 @@ impl Work {
         let connection = event.summary.connection.as_ref().map_or("", |id| id.as_str());
         match settled {
             Settled::Delivered => {
-                debug!(target: "relay", connection, event = id, attempts; "event passed on")
+                debug!(target: "relay", connection, event = id, attempts; "event passed on");
             }
             Settled::Again(_) => {
                 debug!(target: "relay", connection, event = id, attempts, error = why.as_str(); "event not taken, again later");
