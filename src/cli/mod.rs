@@ -63,6 +63,7 @@ Examples:
   calendly-keeper status                                how they stand
   calendly-keeper token user-42                         a valid access token
   calendly-keeper why user-42                           what happened, and what comes next
+  calendly-keeper inbox list --state dead               what the application did not take
   calendly-keeper doctor                                what is wrong around it, and how to mend it
   KEEPER__LOG__FORMAT=json calendly-keeper config       what is in force, and who said so
 

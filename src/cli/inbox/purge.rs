@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use chrono::Utc;
+use clap::ArgGroup;
 use serde_json::json;
 
 use super::time::Time;
@@ -9,9 +11,7 @@ use crate::cli::api::Api;
 use crate::cli::confirm::confirmed;
 use crate::cli::global::Global;
 use crate::cli::{Done, print};
-use crate::clock::SystemClock;
 use crate::domain::ids::ConnectionId;
-use crate::ports::Clock as _;
 
 const HELP: &str = "\
 What Calendly said is erased for good, and cannot be replayed or fetched any more. That an event was
@@ -25,7 +25,8 @@ Examples:
 /// What `inbox purge` takes.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_long_help = HELP)]
-#[group(required = true, multiple = true)]
+#[group(skip)]
+#[command(group = ArgGroup::new("which").required(true).multiple(true).args(["older_than", "connection"]))]
 pub struct Args {
     /// Received so long ago, or before then
     #[arg(long, value_name = "TIME")]
@@ -33,20 +34,12 @@ pub struct Args {
     /// Of this connection
     #[arg(long, value_name = "ID")]
     pub connection: Option<ConnectionId>,
-    #[command(flatten)]
-    how: How,
-}
-
-/// Not among what names events.
-#[derive(Clone, Copy, Debug, clap::Args)]
-#[group(required = false, multiple = true)]
-struct How {
     /// Do not ask whether it is meant
     #[arg(long)]
-    yes: bool,
+    pub yes: bool,
     /// Print JSON, in the shape of the HTTP API
     #[arg(long)]
-    json: bool,
+    pub json: bool,
 }
 
 /// Has it erased by the running keeper.
@@ -56,18 +49,17 @@ struct How {
 pub fn execute(args: &Args, global: &Global, out: &mut impl Write) -> anyhow::Result<Done> {
     let config = global.start()?;
     let api = Api::of(&config)?;
-    let until = args.older_than.map(|time| time.to_api(SystemClock.now()));
+    let until = args.older_than.map(|time| time.to_api(Utc::now()));
     let of = args.connection.as_ref().map(|id| format!(" of {id}")).unwrap_or_default();
     let before = until.as_ref().map(|until| format!(" received before {until}")).unwrap_or_default();
     let what = format!("all events{of}{before}");
-    if !args.how.yes && !confirmed(&format!("Erase what is in {what}?"), "erasing events", &mut io::stderr())?
-    {
+    if !args.yes && !confirmed(&format!("Erase what is in {what}?"), "erasing events", &mut io::stderr())? {
         writeln!(out, "nothing was done")?;
         return Ok(Done::Failed);
     }
     let wanted = json!({ "connection": args.connection.as_ref().map(ConnectionId::as_str), "until": until });
     let answer = api.post_json("/v1/events/purge", &wanted)?.body;
-    if args.how.json {
+    if args.json {
         return print::json(&answer, out);
     }
     let purged = answer["purged"].as_u64().unwrap_or_default();

@@ -2,16 +2,16 @@
 
 use std::io::Write;
 
+use chrono::Utc;
+use clap::ArgGroup;
 use serde_json::json;
 
 use super::time::Time;
 use crate::cli::api::Api;
 use crate::cli::global::Global;
 use crate::cli::{Done, print};
-use crate::clock::SystemClock;
 use crate::domain::event::EventId;
 use crate::domain::ids::ConnectionId;
-use crate::ports::Clock as _;
 
 const HELP: &str = "\
 Events are relayed again under their ids, delivered ones too: the application recognises a repetition
@@ -27,7 +27,8 @@ Examples:
 /// What `inbox replay` takes.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_long_help = HELP)]
-#[group(required = true, multiple = true)]
+#[group(skip)]
+#[command(group = ArgGroup::new("which").required(true).multiple(true).args(["ids", "connection", "since", "until", "dead"]))]
 pub struct Args {
     /// Which, as `inbox list` shows them
     #[arg(value_name = "EVENT", conflicts_with_all = ["connection", "since", "until", "dead"])]
@@ -44,17 +45,9 @@ pub struct Args {
     /// Only what was given up
     #[arg(long)]
     pub dead: bool,
-    #[command(flatten)]
-    shape: Shape,
-}
-
-/// Not among what names events.
-#[derive(Clone, Copy, Debug, clap::Args)]
-#[group(required = false, multiple = true)]
-struct Shape {
     /// Print JSON, in the shape of the HTTP API
     #[arg(long)]
-    json: bool,
+    pub json: bool,
 }
 
 /// Has them relayed by the running keeper.
@@ -64,7 +57,7 @@ struct Shape {
 pub fn execute(args: &Args, global: &Global, out: &mut impl Write) -> anyhow::Result<Done> {
     let config = global.start()?;
     let api = Api::of(&config)?;
-    let now = SystemClock.now();
+    let now = Utc::now();
     let wanted = if args.ids.is_empty() {
         json!({
             "connection": args.connection.as_ref().map(ConnectionId::as_str),
@@ -76,7 +69,7 @@ pub fn execute(args: &Args, global: &Global, out: &mut impl Write) -> anyhow::Re
         json!({ "ids": args.ids.iter().map(EventId::as_str).collect::<Vec<_>>() })
     };
     let answer = api.post_json("/v1/events/replay", &wanted)?.body;
-    if args.shape.json {
+    if args.json {
         return print::json(&answer, out);
     }
     let replayed = answer["replayed"].as_u64().unwrap_or_default();
