@@ -8,9 +8,10 @@ use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 
 use super::problem::{
     DATABASE_UNAVAILABLE, DIFFERENT_USER, FLOW_EXPIRED, FORBIDDEN, INTERNAL, INVALID_REQUEST, Kind,
-    LINK_USED, NOT_WORKING, OLDER_GRANT, OTHER_CONNECTION, PAUSED, PUBLIC_URL_MISSING,
+    LINK_USED, NO_RELAY, NOT_WORKING, OLDER_GRANT, OTHER_CONNECTION, PAUSED, PUBLIC_URL_MISSING,
     REAUTHORIZATION_REQUIRED, RETURN_URL_NOT_ALLOWED, TICKET_USED, TOKEN_IN_USE, TOKEN_UNAVAILABLE,
-    TOO_LARGE, TOO_MANY_FLOWS, UNAUTHORIZED, UNKNOWN_CONNECTION, UNKNOWN_FLOW, UNSUPPORTED_MEDIA_TYPE,
+    TOO_LARGE, TOO_MANY_FLOWS, UNAUTHORIZED, UNKNOWN_CONNECTION, UNKNOWN_EVENT, UNKNOWN_FLOW,
+    UNSUPPORTED_MEDIA_TYPE,
 };
 
 /// Whoever asks has a token, and the keeper may not work yet.
@@ -48,6 +49,16 @@ kinds_of_routes! {
     LookingAtOne: ASKED, NAMED;
     /// One connection, from the database; or a mark that is set there.
     WithTheStore: ASKED, NAMED, STORED;
+    /// Events, from the database.
+    Events: ASKED, &[INVALID_REQUEST], STORED;
+    /// One event.
+    OneEvent: ASKED, &[UNKNOWN_EVENT], STORED;
+    /// Something is noted or erased.
+    WithEvents: ASKED, BODY, STORED;
+    /// Events are relayed again.
+    Replaying: ASKED, BODY, STORED, &[UNKNOWN_EVENT, NO_RELAY];
+    /// The relay goes on.
+    Resuming: ASKED, &[NO_RELAY];
     /// A token.
     Serving: ASKED, NAMED, &[REAUTHORIZATION_REQUIRED, PAUSED, TOKEN_UNAVAILABLE];
     /// Work for a connection that can work.

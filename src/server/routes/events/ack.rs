@@ -5,8 +5,9 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::super::super::auth::{Allowed, Events};
+use super::super::super::described::WithEvents;
 use super::super::super::extract::{Json, works};
-use super::super::super::problem::{Body, INTERNAL, Problem};
+use super::super::super::problem::{INTERNAL, Problem};
 use super::super::super::state::Here;
 use super::cursor::{self, Way};
 use super::{consumer, problem};
@@ -30,12 +31,7 @@ pub(in crate::server) struct Acknowledgement {
     request_body = Acknowledgement,
     responses(
         (status = 204, description = "Noted"),
-        (status = 400, description = "`invalid-request`", body = Body, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthorized`", body = Body, content_type = "application/problem+json"),
-        (status = 403, description = "`forbidden`", body = Body, content_type = "application/problem+json"),
-        (status = 413, description = "`too-large`", body = Body, content_type = "application/problem+json"),
-        (status = 415, description = "`unsupported-media-type`", body = Body, content_type = "application/problem+json"),
-        (status = 503, description = "`not-working`, or `database-unavailable`", body = Body, content_type = "application/problem+json"),
+        WithEvents,
     ),
     security(("token" = ["events"]))
 )]

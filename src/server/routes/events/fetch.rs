@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::super::super::auth::{Allowed, Events};
+use super::super::super::described;
 use super::super::super::extract::{Query, duration, invalid, works};
-use super::super::super::problem::{Body, Problem};
+use super::super::super::problem::Problem;
 use super::super::super::state::Here;
 use super::cursor::{self, Way};
 use super::{connection, consumer, limit, problem};
@@ -53,10 +54,7 @@ pub(in crate::server) struct Page<'a> {
     ),
     responses(
         (status = 200, description = "Events; none where none came in that time", body = Page),
-        (status = 400, description = "`invalid-request`", body = Body, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthorized`", body = Body, content_type = "application/problem+json"),
-        (status = 403, description = "`forbidden`", body = Body, content_type = "application/problem+json"),
-        (status = 503, description = "`not-working`, or `database-unavailable`", body = Body, content_type = "application/problem+json"),
+        described::Events,
     ),
     security(("token" = ["events"]))
 )]

@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::super::super::auth::{Allowed, Looking};
+use super::super::super::described;
 use super::super::super::extract::{Query, invalid, works};
-use super::super::super::problem::{Body, Problem};
+use super::super::super::problem::Problem;
 use super::super::super::state::Here;
 use super::super::super::work;
 use super::cursor::{self, Way};
@@ -50,10 +51,7 @@ pub(in crate::server) struct Page<'a> {
     ),
     responses(
         (status = 200, description = "Events, newest first", body = Page),
-        (status = 400, description = "`invalid-request`", body = Body, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthorized`", body = Body, content_type = "application/problem+json"),
-        (status = 403, description = "`forbidden`", body = Body, content_type = "application/problem+json"),
-        (status = 503, description = "`not-working`, or `database-unavailable`", body = Body, content_type = "application/problem+json"),
+        described::Events,
     ),
     security(("token" = ["read"]))
 )]

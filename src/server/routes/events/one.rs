@@ -5,8 +5,9 @@ use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::Path;
 
 use super::super::super::auth::{Allowed, Events};
+use super::super::super::described::OneEvent;
 use super::super::super::extract::works;
-use super::super::super::problem::{Body, Problem, UNKNOWN_EVENT};
+use super::super::super::problem::{Problem, UNKNOWN_EVENT};
 use super::super::super::state::Here;
 use super::super::super::work;
 use crate::domain::event::EventId;
@@ -20,10 +21,7 @@ use crate::views::EventInFullView;
     params(("id" = String, Path, description = "The event's id, as it was delivered and listed")),
     responses(
         (status = 200, description = "The event", body = EventInFullView),
-        (status = 401, description = "`unauthorized`", body = Body, content_type = "application/problem+json"),
-        (status = 403, description = "`forbidden`", body = Body, content_type = "application/problem+json"),
-        (status = 404, description = "`unknown-event`", body = Body, content_type = "application/problem+json"),
-        (status = 503, description = "`not-working`, or `database-unavailable`", body = Body, content_type = "application/problem+json"),
+        OneEvent,
     ),
     security(("token" = ["events"]))
 )]

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::super::super::auth::{Allowed, Changing};
+use super::super::super::described::WithEvents;
 use super::super::super::extract::{Json, invalid, works};
-use super::super::super::problem::{Body, Problem};
+use super::super::super::problem::Problem;
 use super::super::super::state::Here;
 use super::super::super::work;
 use super::{connection, time};
@@ -40,12 +41,7 @@ pub(in crate::server) struct Purged {
     request_body = Wanted,
     responses(
         (status = 200, description = "They are erased", body = Purged),
-        (status = 400, description = "`invalid-request`", body = Body, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthorized`", body = Body, content_type = "application/problem+json"),
-        (status = 403, description = "`forbidden`", body = Body, content_type = "application/problem+json"),
-        (status = 413, description = "`too-large`", body = Body, content_type = "application/problem+json"),
-        (status = 415, description = "`unsupported-media-type`", body = Body, content_type = "application/problem+json"),
-        (status = 503, description = "`not-working`, or `database-unavailable`", body = Body, content_type = "application/problem+json"),
+        WithEvents,
     ),
     security(("token" = ["admin"]))
 )]

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::super::super::auth::{Allowed, Events};
+use super::super::super::described::Replaying;
 use super::super::super::extract::{Json, invalid, works};
-use super::super::super::problem::{Body, NO_RELAY, Problem};
+use super::super::super::problem::{NO_RELAY, Problem};
 use super::super::super::state::Here;
 use super::super::super::work;
 use super::one::unknown;
@@ -51,14 +52,7 @@ pub(in crate::server) struct Replayed {
     request_body = Wanted,
     responses(
         (status = 200, description = "They will be relayed", body = Replayed),
-        (status = 400, description = "`invalid-request`", body = Body, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthorized`", body = Body, content_type = "application/problem+json"),
-        (status = 403, description = "`forbidden`", body = Body, content_type = "application/problem+json"),
-        (status = 404, description = "`unknown-event`: then none is relayed", body = Body, content_type = "application/problem+json"),
-        (status = 409, description = "`no-relay`: relay.url is not set", body = Body, content_type = "application/problem+json"),
-        (status = 413, description = "`too-large`", body = Body, content_type = "application/problem+json"),
-        (status = 415, description = "`unsupported-media-type`", body = Body, content_type = "application/problem+json"),
-        (status = 503, description = "`not-working`, or `database-unavailable`", body = Body, content_type = "application/problem+json"),
+        Replaying,
     ),
     security(("token" = ["events"]))
 )]

@@ -5,8 +5,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::super::super::auth::{Allowed, Changing};
+use super::super::super::described::Resuming;
 use super::super::super::extract::works;
-use super::super::super::problem::{Body, NO_RELAY, Problem};
+use super::super::super::problem::{NO_RELAY, Problem};
 use super::super::super::state::Here;
 
 /// What came of it.
@@ -23,10 +24,7 @@ pub(in crate::server) struct Resumed {
     tag = "events",
     responses(
         (status = 200, description = "Events are relayed", body = Resumed),
-        (status = 401, description = "`unauthorized`", body = Body, content_type = "application/problem+json"),
-        (status = 403, description = "`forbidden`", body = Body, content_type = "application/problem+json"),
-        (status = 409, description = "`no-relay`: relay.url is not set", body = Body, content_type = "application/problem+json"),
-        (status = 503, description = "`not-working`", body = Body, content_type = "application/problem+json"),
+        Resuming,
     ),
     security(("token" = ["admin"]))
 )]
