@@ -2,7 +2,6 @@
 
 use std::io::{self, Write};
 
-use chrono::Utc;
 use clap::ArgGroup;
 use serde_json::json;
 
@@ -11,7 +10,9 @@ use crate::cli::api::Api;
 use crate::cli::confirm::confirmed;
 use crate::cli::global::Global;
 use crate::cli::{Done, print};
+use crate::clock::SystemClock;
 use crate::domain::ids::ConnectionId;
+use crate::ports::Clock as _;
 
 const HELP: &str = "\
 What Calendly said is erased for good, and cannot be replayed or fetched any more. That an event was
@@ -49,7 +50,7 @@ pub struct Args {
 pub fn execute(args: &Args, global: &Global, out: &mut impl Write) -> anyhow::Result<Done> {
     let config = global.start()?;
     let api = Api::of(&config)?;
-    let until = args.older_than.map(|time| time.to_api(Utc::now()));
+    let until = args.older_than.map(|time| time.to_api(SystemClock.now()));
     let of = args.connection.as_ref().map(|id| format!(" of {id}")).unwrap_or_default();
     let before = until.as_ref().map(|until| format!(" received before {until}")).unwrap_or_default();
     let what = format!("all events{of}{before}");

@@ -2,7 +2,6 @@
 
 use std::io::Write;
 
-use chrono::Utc;
 use clap::ArgGroup;
 use serde_json::json;
 
@@ -10,8 +9,10 @@ use super::time::Time;
 use crate::cli::api::Api;
 use crate::cli::global::Global;
 use crate::cli::{Done, print};
+use crate::clock::SystemClock;
 use crate::domain::event::EventId;
 use crate::domain::ids::ConnectionId;
+use crate::ports::Clock as _;
 
 const HELP: &str = "\
 Events are relayed again under their ids, delivered ones too: the application recognises a repetition
@@ -57,7 +58,7 @@ pub struct Args {
 pub fn execute(args: &Args, global: &Global, out: &mut impl Write) -> anyhow::Result<Done> {
     let config = global.start()?;
     let api = Api::of(&config)?;
-    let now = Utc::now();
+    let now = SystemClock.now();
     let wanted = if args.ids.is_empty() {
         json!({
             "connection": args.connection.as_ref().map(ConnectionId::as_str),
