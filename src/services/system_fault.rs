@@ -57,9 +57,11 @@ struct State {
     faults: BTreeMap<Kind, DateTime<Utc>>,
     /// Distinct connections that failed alike since the last success.
     streaks: HashMap<Kind, Streak>,
-    /// Connections whose refusal was withheld.
-    withheld: HashSet<ConnectionId>,
+    /// Connections whose refusal was withheld, and how many successes there had been then.
+    withheld: HashMap<ConnectionId, u64>,
     successes: u64,
+    /// When the latest came, by boot time.
+    succeeded_at: Duration,
     /// Something was not written as it should have been, and nothing has been written since.
     doubts_database: bool,
     database_back: Option<DateTime<Utc>>,

@@ -18,7 +18,7 @@ async fn with_an_answer_that_will_be_lost(world: &mut World) -> calendly_keeper:
 
 async fn was_lost(world: &World) {
     world.pass(20).await;
-    assert_eq!(world.calendly.book().reused, 1, "the second try");
+    assert!(world.calendly.book().reused > 0, "the second try");
     assert_eq!(world.cell("anna").status().reason.as_deref(), Some("rotation_lost"));
     let counted = world.services.counters().read();
     assert_eq!((counted.unknown, counted.self_inflicted, counted.refused), (1, 1, 0));

@@ -20,6 +20,7 @@ mod notices;
 mod outcomes;
 mod refresh_outcomes;
 mod relay;
+mod refusals;
 mod supervision;
 mod system_faults;
 mod tokens;

@@ -136,11 +136,13 @@ impl Rotation {
         drop(permit);
         let (ended, outcome) = match answered {
             exchange::Answered::Pair(commit, oddities) => {
-                self.services.system.gave_tokens();
+                self.services.system.gave_tokens(self.services.adapters.clock.boot());
                 drop(turn); // a row that is refused is tried on: the others have their turn meanwhile
                 return (self.keep(held, *commit, oddities).await, Some(RefreshOutcome::Success));
             }
-            exchange::Answered::Refused => refusal::refused(self, held, turn.is_some()).await,
+            exchange::Answered::Refused => {
+                refusal::refused(self, held, turn.as_ref().map(|turn| turn.before)).await
+            }
             exchange::Answered::Ended(ended, outcome) => (ended, outcome),
         };
         (ended, Some(outcome))

@@ -1,8 +1,8 @@
 //! `invalid_grant`: final for its grant, unless the row has moved on, or everybody is refused.
 //!
 //! A provider's bad ten minutes look like many single revocations. So a refusal stands only on evidence: a refresh that
-//! succeeded after it. Where none comes by itself, another connection is refreshed ahead of its time as a witness,
-//! which spends nothing.
+//! succeeded after it, and a second refusal after that. Where none comes by itself, another connection is refreshed ahead
+//! of its time as a witness, which spends nothing.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -29,20 +29,37 @@ const GRACE: Duration = Duration::from_secs(2);
 const WITNESSES: usize = 6;
 /// A refusal that was put off is asked again after this.
 const WITHHELD: Duration = Duration::from_secs(15);
+/// The same where others have succeeded.
+const AGAIN: Duration = Duration::from_secs(1);
 
-/// Marks the grant as gone, where the refusal stands. `confirming`: it was withheld before, and others succeed again.
-pub(super) async fn refused(rotation: &Rotation, held: Held, confirming: bool) -> (Ended, RefreshOutcome) {
+/// Marks the grant as gone, where the refusal stands. `withheld`: it was refused before, after so many successes of others.
+///
+/// A provider whose bad ten minutes end between a refusal and the evidence makes one refusal look like the connection's own.
+/// So it is refused, others succeed, and it is refused again.
+pub(super) async fn refused(
+    rotation: &Rotation,
+    held: Held,
+    withheld: Option<u64>,
+) -> (Ended, RefreshOutcome) {
     let services = &rotation.services;
-    services.system.answered(services.adapters.clock.now());
+    let clock = &services.adapters.clock;
+    services.system.answered(clock.now());
     services.limiter.refused();
+    let before = services.system.successes();
     if rotation.why == Why::Witness {
         // It speaks for somebody else; about itself it is asked again.
         services.system.note_refusal(rotation.id());
-        return put_off(rotation, &held).await;
+        return put_off(rotation, &held, before, WITHHELD).await;
     }
-    let grace = if confirming { Duration::ZERO } else { GRACE };
-    if !stands(rotation, grace).await {
-        return put_off(rotation, &held).await;
+    let again = withheld.is_some_and(|then| before > then);
+    if !(again && services.system.gave_lately(clock.boot()) && !services.system.is_holding()) {
+        let grace = if withheld.is_some() { Duration::ZERO } else { GRACE };
+        match stands(rotation, before, grace).await {
+            Stands::Unopposed => {}
+            Stands::Yes if again => {}
+            Stands::Yes => return put_off(rotation, &held, before, AGAIN).await,
+            Stands::No => return put_off(rotation, &held, before, WITHHELD).await,
+        }
     }
     let first = rotation.cell.read(|c| c.granted_generation == held.generation);
     // After the database went back it is we who may have sent a token that was used up.
@@ -57,11 +74,11 @@ pub(super) async fn refused(rotation: &Rotation, held: Held, confirming: bool) -
     }
 }
 
-/// The refusal may be everybody's: asked again later.
-async fn put_off(rotation: &Rotation, held: &Held) -> (Ended, RefreshOutcome) {
-    rotation.services.system.withhold(rotation.id());
+/// The refusal may be everybody's: asked again after `delay`.
+async fn put_off(rotation: &Rotation, held: &Held, before: u64, delay: Duration) -> (Ended, RefreshOutcome) {
+    rotation.services.system.withhold(rotation.id(), before);
     rotation.cell.withhold(held.grant_id, held.generation);
-    unrefused(claim::release(rotation, held, Consumed::No, WITHHELD).await)
+    unrefused(claim::release(rotation, held, Consumed::No, delay).await)
 }
 
 /// What a refusal that ended no grant counts as.
@@ -118,35 +135,51 @@ async fn write(rotation: &Rotation, refuse: Refuse) -> Option<bool> {
     }
 }
 
-/// Whether this refusal is the connection's own. Many dead grants at once are told from a fault of all by a witness:
-/// only where it is refused as well, or there is none, is it everybody.
-async fn stands(rotation: &Rotation, mut grace: Duration) -> bool {
+/// Whether a refusal is the connection's own.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stands {
+    /// Others have succeeded since.
+    Yes,
+    /// There is nobody who could.
+    Unopposed,
+    /// It may be everybody's.
+    No,
+}
+
+impl Stands {
+    fn where_it(is_own: bool) -> Self {
+        if is_own { Self::Yes } else { Self::No }
+    }
+}
+
+/// Whether this refusal is the connection's own: after `before` successes. Many dead grants at once are told from a fault of
+/// all by a witness: only where it is refused as well, or there is none, is it everybody.
+async fn stands(rotation: &Rotation, before: u64, mut grace: Duration) -> Stands {
     let services = &rotation.services;
     let system = &services.system;
-    let before = system.successes();
     let others_succeed = || system.successes() > before && !system.is_holding();
     let mut called = HashSet::new();
     // Who was refused together with others is asked again when they succeed: until then it may have been everybody.
     let mut alone = true;
     for _ in 0..WITNESSES {
         match system.evidence(rotation.id(), before, grace).await {
-            Evidence::Stands => return alone,
-            Evidence::Withheld => return false,
-            Evidence::None if services.shutdown.is_requested() => return false,
+            Evidence::Stands => return Stands::where_it(alone),
+            Evidence::Withheld => return Stands::No,
+            Evidence::None if services.shutdown.is_requested() => return Stands::No,
             Evidence::None => {}
         }
         grace = GRACE;
         let _calling = system.calling().await;
         if system.successes() > before || system.is_holding() {
-            return alone && others_succeed();
+            return Stands::where_it(alone && others_succeed());
         }
         let witness = match witness(rotation, &called) {
             Witness::Ready(witness) => witness,
-            Witness::Nobody if !system.many_refused() => return true,
+            Witness::Nobody if !system.many_refused() => return Stands::Unopposed,
             Witness::Busy if !system.many_refused() => continue,
             Witness::Nobody | Witness::Busy => {
                 everybody(rotation);
-                return false;
+                return Stands::No;
             }
         };
         called.insert(witness.id().clone());
@@ -163,10 +196,10 @@ async fn stands(rotation: &Rotation, mut grace: Duration) -> bool {
             everybody(rotation);
         }
         if system.successes() > before || system.is_holding() {
-            return alone && others_succeed();
+            return Stands::where_it(alone && others_succeed());
         }
     }
-    false
+    Stands::No
 }
 
 fn everybody(rotation: &Rotation) {

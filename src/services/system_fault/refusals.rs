@@ -18,6 +18,16 @@ pub enum Evidence {
     None,
 }
 
+/// A success that is older says nothing about now.
+const LATELY: Duration = Duration::from_secs(5);
+
+/// A connection's turn to have its refusal confirmed: one at a time.
+pub struct Turn<'a> {
+    /// How many successes there had been when it was refused.
+    pub before: u64,
+    _turn: tokio::sync::MutexGuard<'a, ()>,
+}
+
 impl SystemFault {
     /// Whether this connection is among those refused since the last success.
     #[must_use]
@@ -25,25 +35,36 @@ impl SystemFault {
         lock(&self.state).streaks.get(&Kind::EverybodyRefused).is_some_and(|streak| streak.ids.contains(id))
     }
 
-    /// Notes that a connection's refusal was withheld.
-    pub fn withhold(&self, id: &ConnectionId) {
-        lock(&self.state).withheld.insert(id.clone());
+    /// Notes that a connection's refusal was withheld; `before`: so many successes had come before it.
+    pub fn withhold(&self, id: &ConnectionId, before: u64) {
+        lock(&self.state).withheld.insert(id.clone(), before);
     }
 
     /// A connection's turn to have its withheld refusal confirmed, or not; `None` at once for all others.
-    pub async fn turn(&self, id: &ConnectionId) -> Option<tokio::sync::MutexGuard<'_, ()>> {
-        if !lock(&self.state).withheld.contains(id) {
+    pub async fn turn(&self, id: &ConnectionId) -> Option<Turn<'_>> {
+        if !self.is_withheld(id) {
             return None;
         }
         let turn = self.confirming.lock().await;
-        lock(&self.state).withheld.remove(id);
-        Some(turn)
+        let before = lock(&self.state).withheld.remove(id)?;
+        Some(Turn { before, _turn: turn })
     }
 
-    /// Calendly gave somebody tokens: whatever the database makes of them, it does not refuse everybody.
-    pub fn gave_tokens(&self) {
-        lock(&self.state).successes += 1;
+    /// Calendly gave somebody tokens: whatever the database makes of them, it does not refuse everybody. `now`: boot time.
+    pub fn gave_tokens(&self, now: Duration) {
+        {
+            let mut state = lock(&self.state);
+            state.successes += 1;
+            state.succeeded_at = now;
+        }
         self.changed.notify_waiters();
+    }
+
+    /// Whether it has just given somebody tokens.
+    #[must_use]
+    pub fn gave_lately(&self, now: Duration) -> bool {
+        let state = lock(&self.state);
+        state.successes > 0 && now.saturating_sub(state.succeeded_at) < LATELY
     }
 
     /// How often Calendly has given tokens so far.
@@ -95,7 +116,7 @@ impl SystemFault {
     /// Whether this connection's refusal was withheld and waits to be confirmed.
     #[must_use]
     pub fn is_withheld(&self, id: &ConnectionId) -> bool {
-        lock(&self.state).withheld.contains(id)
+        lock(&self.state).withheld.contains_key(id)
     }
 
     /// One witness at a time: its success speaks for all who were refused before.

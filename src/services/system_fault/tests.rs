@@ -45,10 +45,11 @@ fn a_success_between_them_starts_the_count_anew_and_another_kind_does_not() {
 async fn a_refusal_stands_only_when_a_success_follows_it() {
     let faults = faults();
     let (grace, one) = (Duration::from_secs(2), id(1));
-    faults.gave_tokens();
+    faults.gave_tokens(Duration::ZERO);
     let before = faults.successes();
     assert_eq!(faults.evidence(&one, before, grace).await, Evidence::None, "an earlier one says nothing");
-    let (evidence, ()) = tokio::join!(faults.evidence(&one, before, grace), async { faults.gave_tokens() });
+    let (evidence, ()) =
+        tokio::join!(faults.evidence(&one, before, grace), async { faults.gave_tokens(Duration::ZERO) });
     assert_eq!(evidence, Evidence::Stands);
 }
 
