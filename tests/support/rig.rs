@@ -62,6 +62,7 @@ pub(crate) fn rig_at(url: &str, simulator: &Simulator, home: &Path, verify_every
         events: EventSettings::default(),
         backfill: None,
         notify: None,
+        backfill: None,
         scopes: vec![],
         journal: journal_use,
         connect: ConnectSettings {
