@@ -134,7 +134,7 @@ fn the_sweep_finds_what_was_not_delivered_and_counts_it() {
         assert!(world.kinds("anna").await.contains(&Kind::EventsMissed));
         assert_eq!(heard::lines(&["events were not delivered", "connection=anna", "missed=1"]).len(), 1);
         // Whatever came less than 5 min ago may be on its way: of those booked each minute nearly all are found.
-        for n in 0..720 {
+        for n in 0..720_u64 {
             world.calendly.book().agenda.book("anna", &format!("m{n}"), hours(now, 90), world.now());
             world.pass(60).await;
             let missed = world.services.counters().events_missed.get();

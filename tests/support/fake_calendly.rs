@@ -144,6 +144,10 @@ impl FakeCalendly {
     }
 
     pub(crate) fn add_subscription(&self, user: &str, url: &str, events: &[&str], state: State) -> String {
+        self.subscribe(user_uri(user), "user", url, events, state)
+    }
+
+    fn subscribe(&self, owner: String, scope: &str, url: &str, events: &[&str], state: State) -> String {
         let mut book = self.book();
         book.issued += 1;
         let uri = format!("https://api.calendly.com/webhook_subscriptions/S{}", book.issued);
@@ -152,11 +156,11 @@ impl FakeCalendly {
             callback_url: url.into(),
             state,
             events: events.iter().map(|e| (*e).to_owned()).collect(),
-            scope: "user".into(),
+            scope: scope.into(),
             created_at: Some(self.clock.now()),
             retry_started_at: None,
         };
-        book.subscriptions.insert(uri.clone(), (user_uri(user), found));
+        book.subscriptions.insert(uri.clone(), (owner, found));
         uri
     }
 
@@ -332,7 +336,7 @@ impl Subscriptions for FakeCalendly {
     }
 
     async fn create(&self, caller: Caller<'_>, new: &NewSubscription<'_>) -> Result<Found, ApiError> {
-        let user = self.authorize(caller, "create")?;
+        self.authorize(caller, "create")?;
         {
             let book = self.book();
             if book.refuse_subscriptions {
@@ -342,9 +346,9 @@ impl Subscriptions for FakeCalendly {
                 return Err(failed(ApiErrorClass::AlreadyExists, "create"));
             }
         }
-        let name = user.rsplit('/').next().unwrap_or_default();
         let events: Vec<&str> = new.events.iter().map(String::as_str).collect();
-        let uri = self.add_subscription(name, new.callback_url, &events, State::Active);
+        let (owner, scope) = (new.owner.uri().to_owned(), new.owner.scope().as_str());
+        let uri = self.subscribe(owner, scope, new.callback_url, &events, State::Active);
         Ok(self.book().subscriptions[&uri].1.clone())
     }
 
