@@ -1,3 +1,5 @@
+//! Which events are due, and how they are put together.
+
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};

@@ -1,3 +1,5 @@
+//! One event, however often and in whatever way it comes.
+
 use serde_json::json;
 
 use super::*;
