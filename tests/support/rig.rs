@@ -60,7 +60,6 @@ pub(crate) fn rig_at(url: &str, simulator: &Simulator, home: &Path, verify_every
         max_concurrent: 64,
         timeline_keep: Duration::from_secs(90 * 24 * 3600),
         events: EventSettings::default(),
-        backfill: None,
         notify: None,
         backfill: None,
         scopes: vec![],
