@@ -7,6 +7,7 @@ use std::sync::Arc;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 
+use super::events::events;
 use super::page::Page;
 use crate::actors::{Shared, Standing};
 use crate::domain::facts::WebhookState;
@@ -39,6 +40,7 @@ impl Collector for Keeper {
         self.standing(&mut page)?;
         connections(services, &mut page)?;
         refreshes(services, &mut page)?;
+        events(services, &mut page)?;
         faults(services, &mut page)
     }
 }
@@ -123,12 +125,6 @@ fn connections(services: &Services, page: &mut Page<'_>) -> fmt::Result {
         "keeper_repairs",
         "Webhook subscriptions created, replaced or cleared of duplicates",
         counted.repaired,
-    )?;
-    page.counter("keeper_backfilled", "Events found by backfills of gaps", counted.backfilled)?;
-    page.counter(
-        "keeper_events_missed",
-        "Events that were not delivered although nothing was wrong, found by the sweep: the pipe leaks",
-        counted.events_missed,
     )
 }
 

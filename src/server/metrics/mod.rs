@@ -1,6 +1,7 @@
 //! What is counted and measured, for Prometheus: read from the cells and counters when it is asked for, so that nothing
 //! is counted twice, and counting costs nothing. `docs/METRICS.md` explains each.
 
+mod events;
 mod keeper;
 mod page;
 mod process;
