@@ -67,11 +67,25 @@ pub(crate) fn healthy(count: usize) -> impl Iterator<Item = Value> {
             "refresh_token": format!("r{n:042}"),
             "expires_at": expires_at,
             "expires_in": 30 * 24 * 3600,
-            "calendly_user": format!("https://api.calendly.com/users/{n:049}"),
+            "calendly_user": user(n),
             "calendly_organization": format!("https://api.calendly.com/organizations/{n:041}"),
             "scope": SCOPE,
         })
     })
+}
+
+/// The Calendly user of the connection `user-N` among them.
+pub(crate) fn user(n: usize) -> String {
+    format!("https://api.calendly.com/users/{n:049}")
+}
+
+/// A keeper on a fresh database that holds `count` of them.
+pub(crate) fn keeper_for(database: &Database, count: usize, home: &Path) -> Setup {
+    let setup = database.configure(Setup::new(home, "http://127.0.0.1:9", ("bench", "secret")));
+    let lines = home.join("healthy.jsonl");
+    write_lines(&lines, healthy(count));
+    setup.command(&["import", lines.to_str().unwrap()]);
+    setup
 }
 
 /// A keeper on SQLite in `home` that holds `count` of them.

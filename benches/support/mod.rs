@@ -11,13 +11,16 @@
 )]
 
 pub(crate) mod bare;
+pub(crate) mod bare_inbox;
 pub(crate) mod calendly;
 pub(crate) mod database;
+pub(crate) mod deliveries;
 #[path = "../../tests/support/keeper_process.rs"]
 pub(crate) mod keeper_process;
 #[path = "../../tests/support/postgres.rs"]
 pub(crate) mod postgres;
 pub(crate) mod proc;
+pub(crate) mod sink;
 #[path = "../../tests/support/wait.rs"]
 pub(crate) mod wait;
 

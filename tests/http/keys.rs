@@ -27,7 +27,13 @@ fn a_running_keeper_takes_new_keys_over_and_loses_nothing() {
         let before = refreshed(&served);
         let ran = served.run(&["keys", "rotate"]).fine();
         assert!(ran.out.contains(&format!("made the key k{round}")), "{}", ran.out);
-        assert!(ran.out.contains(&format!("k{} is not needed here any more", round - 1)), "{}", ran.out);
+        // A commit that took long, as on a busy machine, is in the journal too for a while.
+        let before_it = round - 1;
+        let (free, journalled) = (
+            format!("k{before_it} is not needed here any more"),
+            format!("k{before_it} is needed by the rotation journal still"),
+        );
+        assert!(ran.out.contains(&free) || ran.out.contains(&journalled), "{}", ran.out);
         until("refreshes under the new key", DEADLINE, || (refreshed(&served) >= before + 12).then_some(()));
     }
     assert_eq!(key_file(&served.place).len(), 4);
