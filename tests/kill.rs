@@ -16,6 +16,7 @@ mod support;
 #[path = "kill/victim.rs"]
 mod victim;
 
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
@@ -37,7 +38,11 @@ fn victim(what: &str, count: usize, backend: Backend) -> (Victim, StdRng) {
     (Victim::new(backend, connections, seed), StdRng::seed_from_u64(seed))
 }
 
+/// They need the machine for themselves, or too little is in flight.
+static ALONE: Mutex<()> = Mutex::new(());
+
 fn killed(backend: Backend) {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let kills: usize = setting("KEEPER_KILLS", 5);
     let (mut victim, mut chance) = victim("kills", kills, backend);
     let began = Instant::now();
@@ -58,6 +63,7 @@ fn killed(backend: Backend) {
 }
 
 fn stopped(backend: Backend) {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let stops: usize = setting("KEEPER_STOPS", 3);
     let (mut victim, mut chance) = victim("stops", stops, backend);
     let began = Instant::now();

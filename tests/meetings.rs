@@ -20,6 +20,7 @@ mod support;
 #[path = "meetings/verdict.rs"]
 mod verdict;
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use support::database::Backend;
@@ -45,7 +46,11 @@ fn with_postgres_the_application_has_every_event_in_the_end() {
     play(Backend::Postgres);
 }
 
+/// One after the other: what is promised is promised to one installation on a machine.
+static ALONE: Mutex<()> = Mutex::new(());
+
 fn play(backend: Backend) {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let wanted = setting("KEEPER_MEETINGS_DATABASE", String::new());
     if !wanted.is_empty() && wanted != backend.name() {
         return;
