@@ -14,7 +14,7 @@
 //! `answers` (of the token server, lost), `errors` (of the database, lost or late answers); `slow` ticks that pass while
 //! a statement is open; the user's `acts`; `rotations` of a grant; `depth` in steps; `server=plain|reuse-kills|one-grant`;
 //! `progress=0` leaves out whether each state leads on. A million states take about 50 MB: three faults and an
-//! act are 43 million.
+//! act are 43 million, with two rotations 217 million and ten minutes.
 //!
 //! Not modelled: clock drift, a journal that cannot be written, fingerprints over several connections, everybody
 //! refused, commits that share a transaction.
