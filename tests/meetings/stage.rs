@@ -134,10 +134,10 @@ impl Stage {
         while Instant::now() < end {
             match chance.random_range(0..9) {
                 0 | 1 => {
-                    self.end_subscriptions(&mut chance, |simulator, uri| simulator.delete_subscription(uri))
+                    self.end_subscriptions(&mut chance, Simulator::delete_subscription);
                 }
                 2 => {
-                    self.end_subscriptions(&mut chance, |simulator, uri| simulator.disable_subscription(uri))
+                    self.end_subscriptions(&mut chance, Simulator::disable_subscription);
                 }
                 3 | 4 => {
                     self.keeper.take().unwrap().kill(|| {});
