@@ -26,6 +26,7 @@ mod connections;
 mod delivering;
 mod disconnect;
 mod doctor;
+mod endpoint;
 mod events;
 mod examples;
 mod export;

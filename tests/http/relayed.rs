@@ -9,7 +9,7 @@ use crate::process::DEADLINE;
 use crate::receiver::Receiver;
 use crate::wait::until;
 
-const SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+pub(crate) const SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 
 pub(crate) fn relaying(receiver: &Receiver) -> impl FnOnce(&mut Installation) {
     let url = format!("http://127.0.0.1:{}/hooks", receiver.port);
