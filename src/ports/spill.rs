@@ -23,6 +23,13 @@ pub trait Spill: Send + Sync {
     /// # Errors
     /// Where they cannot be read.
     async fn next(&self, bytes: usize) -> Result<Vec<Vec<u8>>, SpillError>;
+    /// Keeps a record apart that the database does not take, for people to look at.
+    ///
+    /// # Errors
+    /// Where the disk does not take it.
+    async fn set_aside(&self, record: Vec<u8>) -> Result<(), SpillError>;
+    /// Removes what was taken long enough ago.
+    async fn tidy(&self);
     /// What [`Spill::next`] said last is in the database. Records are kept ten minutes longer, for one that goes back, and
     /// are said again by the next start.
     async fn took(&self);

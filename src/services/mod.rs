@@ -13,6 +13,7 @@ mod needs;
 pub mod notices;
 mod probe;
 pub mod relay;
+mod restarted;
 pub mod rotation;
 pub mod serving;
 pub mod shown;

@@ -14,6 +14,7 @@ pub struct MemorySpill(Arc<Mutex<Inner>>);
 struct Inner {
     records: Vec<Vec<u8>>,
     said: usize,
+    aside: Vec<Vec<u8>>,
     full: bool,
 }
 
@@ -21,6 +22,12 @@ impl MemorySpill {
     /// With `true` nothing can be written, as on a full disk.
     pub fn set_full(&self, full: bool) {
         self.inner().full = full;
+    }
+
+    /// How many records were set aside.
+    #[must_use]
+    pub fn aside(&self) -> usize {
+        self.inner().aside.len()
     }
 
     /// How many records wait.
@@ -67,6 +74,13 @@ impl Spill for MemorySpill {
         inner.said = some.len();
         Ok(some)
     }
+
+    async fn set_aside(&self, record: Vec<u8>) -> Result<(), SpillError> {
+        self.inner().aside.push(record);
+        Ok(())
+    }
+
+    async fn tidy(&self) {}
 
     async fn took(&self) {
         let mut inner = self.inner();

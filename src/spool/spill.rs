@@ -2,11 +2,15 @@
 //!
 //! Each record is numbered, and numbers grow: what was taken in already is passed over by its number.
 
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use tokio::runtime::Handle;
+use tokio::task::spawn_blocking;
 
 use super::{Home, Spool, Visit};
 use crate::ports::{Clock, JournalError, Spill, SpillError};
@@ -16,6 +20,7 @@ const KIND: &str = "deliveries";
 /// A [`Spill`] in files.
 pub struct SpillFile {
     spool: Spool,
+    directory: PathBuf,
     clock: Arc<dyn Clock>,
     numbers: Mutex<Numbers>,
     held_some: bool,
@@ -23,8 +28,10 @@ pub struct SpillFile {
 
 #[derive(Clone, Copy, Default)]
 struct Numbers {
-    /// Of the latest record.
+    /// Of the latest record, whether it could be written or not.
     last: u64,
+    /// Of the latest that was.
+    kept: u64,
     /// Up to which records were said.
     said: u64,
     /// Up to which the database has them.
@@ -42,7 +49,7 @@ impl SpillFile {
         clock: Arc<dyn Clock>,
         handle: &Handle,
     ) -> Result<Self, SpillError> {
-        let home = Home { directory, kind: KIND, database };
+        let home = Home { directory: directory.clone(), kind: KIND, database };
         let last = Arc::new(Mutex::new(0));
         let seen = last.clone();
         let visit: Visit = Box::new(move |record| {
@@ -53,8 +60,8 @@ impl SpillFile {
         });
         let spool = Spool::open(home, clock.clone(), handle, visit).await.map_err(said)?;
         let last = *lock(&last);
-        let numbers = Mutex::new(Numbers { last, ..Numbers::default() });
-        Ok(Self { spool, clock, numbers, held_some: last > 0 })
+        let numbers = Mutex::new(Numbers { last, kept: last, ..Numbers::default() });
+        Ok(Self { spool, directory, clock, numbers, held_some: last > 0 })
     }
 
     /// Larger than every one before, also those of earlier processes.
@@ -73,9 +80,13 @@ impl Spill for SpillFile {
     }
 
     async fn append(&self, record: Vec<u8>) -> Result<(), SpillError> {
-        let mut whole = self.number().to_le_bytes().to_vec();
+        let number = self.number();
+        let mut whole = number.to_le_bytes().to_vec();
         whole.extend(record);
-        self.spool.append(whole).await.map(drop).map_err(said)
+        self.spool.append(whole).await.map_err(said)?;
+        let mut numbers = lock(&self.numbers);
+        numbers.kept = numbers.kept.max(number);
+        Ok(())
     }
 
     async fn next(&self, bytes: usize) -> Result<Vec<Vec<u8>>, SpillError> {
@@ -102,12 +113,24 @@ impl Spill for SpillFile {
         let all = {
             let mut numbers = lock(&self.numbers);
             numbers.taken = numbers.said.max(numbers.taken);
-            numbers.taken >= numbers.last
+            numbers.taken >= numbers.kept
         };
         if all {
             self.spool.settle_all().await;
         }
+    }
+
+    async fn tidy(&self) {
         self.spool.tidy().await;
+    }
+
+    async fn set_aside(&self, record: Vec<u8>) -> Result<(), SpillError> {
+        let path = self.directory.join(format!("{}.aside", self.number()));
+        let written = spawn_blocking(move || {
+            let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+            file.and_then(|mut file| file.write_all(&record).and_then(|()| file.sync_all()))
+        });
+        written.await.map_err(|e| SpillError(e.to_string()))?.map_err(|e| SpillError(e.to_string()))
     }
 }
 

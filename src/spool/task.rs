@@ -103,7 +103,7 @@ impl Task {
                 Job::SettleRead { wrote } => self.settle_read(wrote).await,
                 Job::SettleAll => {
                     self.settle_own();
-                    self.settle_read(true).await;
+                    self.settle_read(false).await;
                 }
                 Job::Tidy => self.tidy().await,
             }
@@ -213,7 +213,11 @@ impl Task {
 
     fn settle_own(&mut self) {
         let current = self.current.as_mut().map(|current| &mut current.own);
-        self.closed.iter_mut().chain(current).for_each(|own| own.unsettled = 0);
+        let now = Moment::of(&*self.clock);
+        self.closed.iter_mut().chain(current).for_each(|own| {
+            own.unsettled = 0;
+            own.settled = now;
+        });
     }
 
     async fn settle_read(&mut self, wrote: bool) {

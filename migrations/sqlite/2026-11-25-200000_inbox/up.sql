@@ -18,7 +18,7 @@ CREATE TABLE events (
     settled_at BIGINT, -- delivered or dead since; of what is kept only, received
     body BLOB -- byte for byte; NULL once it was erased; last, since what stands behind a large value is slow to read
 );
-CREATE INDEX events_due ON events (next_at, ordinal) WHERE next_at IS NOT NULL;
+CREATE INDEX events_due ON events (next_at, ordinal, queued_at) WHERE next_at IS NOT NULL;
 CREATE INDEX events_in_line ON events (line, ordinal) WHERE next_at IS NOT NULL;
 CREATE INDEX events_dead ON events (settled_at) WHERE state = 'dead';
 CREATE INDEX events_to_erase ON events (settled_at) WHERE body IS NOT NULL;

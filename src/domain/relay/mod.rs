@@ -4,4 +4,4 @@ mod attempt;
 mod target;
 
 pub use attempt::{Policy, delivered};
-pub use target::{Allowed, Changed, Target};
+pub use target::{Allowed, Changed, Failure, Target};

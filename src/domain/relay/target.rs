@@ -1,15 +1,41 @@
 //! The application as it answers: up, down, or wanting no more.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::domain::event::Line;
 use crate::domain::slow_start::SlowStart;
 
 /// So many failures without a success between them mean that it is down for all.
 const DOWN_AFTER: u32 = 5;
+/// Where it answers, and only says no, they have to be of so many lines: else it is one invitee's trouble.
+const LINES: usize = 3;
 /// One event at a time shows whether it is back.
 const PROBE_EVERY: TimeDelta = TimeDelta::seconds(10);
+/// One that answers may take an event that was not tried yet: they are tried so far from each other.
+const TRY_EVERY: TimeDelta = TimeDelta::milliseconds(100);
+
+/// How an attempt failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// Nobody answered, or something before the application did.
+    NoAnswer,
+    /// It said no, perhaps to this event alone.
+    Refused,
+}
+
+impl Failure {
+    /// From an answer's status, where there was an answer.
+    #[must_use]
+    pub fn of(status: Option<u16>) -> Self {
+        match status {
+            None | Some(408 | 429 | 502..=504) => Self::NoAnswer,
+            Some(_) => Self::Refused,
+        }
+    }
+}
 
 /// How many events may be on their way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,8 +68,14 @@ pub enum Changed {
 pub struct Target {
     start: SlowStart,
     failures: u32,
+    unanswered: u32,
+    /// Of the failures, a few.
+    lines: HashSet<Line>,
     down_since: Option<DateTime<Utc>>,
+    /// While it is down: it answered the latest one.
+    answers: bool,
     probe_at: DateTime<Utc>,
+    try_at: DateTime<Utc>,
     paused: bool,
 }
 
@@ -52,7 +84,17 @@ impl Target {
     #[must_use]
     pub fn new(max: usize) -> Self {
         let start = SlowStart::new(max);
-        Self { start, failures: 0, down_since: None, probe_at: DateTime::<Utc>::MIN_UTC, paused: false }
+        Self {
+            start,
+            failures: 0,
+            unanswered: 0,
+            lines: HashSet::new(),
+            down_since: None,
+            answers: false,
+            probe_at: DateTime::<Utc>::MIN_UTC,
+            try_at: DateTime::<Utc>::MIN_UTC,
+            paused: false,
+        }
     }
 
     /// How many may be on their way now.
@@ -60,8 +102,10 @@ impl Target {
     pub fn allowed(&self, now: DateTime<Utc>) -> Allowed {
         match self.down_since {
             _ if self.paused => Allowed::Paused,
-            Some(_) if now < self.probe_at => Allowed::NotBefore(self.probe_at),
-            Some(_) => Allowed::Probe,
+            Some(_) if !waits(now, self.probe_at, PROBE_EVERY) => Allowed::Probe,
+            Some(_) if !self.answers => Allowed::NotBefore(self.probe_at),
+            Some(_) if waits(now, self.try_at, TRY_EVERY) => Allowed::NotBefore(self.try_at),
+            Some(_) => Allowed::Due(1),
             None => Allowed::Due(self.start.allowed()),
         }
     }
@@ -73,7 +117,8 @@ impl Target {
 
     /// It took one.
     pub fn took(&mut self, now: DateTime<Utc>) -> Changed {
-        self.failures = 0;
+        (self.failures, self.unanswered) = (0, 0);
+        self.lines.clear();
         match self.down_since.take() {
             Some(since) => Changed::Back((now - since).to_std().unwrap_or_default()),
             None => {
@@ -83,10 +128,18 @@ impl Target {
         }
     }
 
-    /// It did not take one.
-    pub fn failed(&mut self, now: DateTime<Utc>) -> Changed {
+    /// It did not take one of this line.
+    pub fn failed(&mut self, now: DateTime<Utc>, how: Failure, line: &Line) -> Changed {
         self.failures = self.failures.saturating_add(1);
-        if self.failures < DOWN_AFTER || self.down_since.is_some() {
+        self.answers = how == Failure::Refused;
+        self.unanswered = self.unanswered.saturating_add(u32::from(!self.answers));
+        self.try_at = now + TRY_EVERY;
+        if self.lines.len() < LINES {
+            self.lines.insert(line.clone());
+        }
+        let is_down =
+            self.unanswered >= DOWN_AFTER || self.failures >= DOWN_AFTER && self.lines.len() >= LINES;
+        if self.down_since.is_some() || !is_down {
             return Changed::Nothing;
         }
         self.down_since = Some(now);
@@ -102,7 +155,7 @@ impl Target {
 
     /// Somebody says that it wants events again. Whether it had been paused.
     pub fn resume(&mut self) -> bool {
-        self.failures = 0;
+        (self.failures, self.unanswered) = (0, 0);
         std::mem::replace(&mut self.paused, false)
     }
 
@@ -119,61 +172,11 @@ impl Target {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(seconds: i64) -> DateTime<Utc> {
-        DateTime::from_timestamp(seconds, 0).unwrap()
-    }
-
-    fn down() -> Target {
-        let mut target = Target::new(8);
-        let changes: Vec<_> = (0..5).map(|second| target.failed(at(second))).collect();
-        assert_eq!(changes[..4], [Changed::Nothing; 4]);
-        assert_eq!(changes[4], Changed::Down);
-        target
-    }
-
-    #[test]
-    fn one_that_is_down_is_probed_every_ten_seconds() {
-        let mut target = down();
-        assert_eq!(target.allowed(at(5)), Allowed::NotBefore(at(14)));
-        assert_eq!(target.allowed(at(14)), Allowed::Probe);
-        target.probing(at(14));
-        assert_eq!(target.failed(at(15)), Changed::Nothing);
-        assert_eq!(target.allowed(at(15)), Allowed::NotBefore(at(24)));
-    }
-
-    #[test]
-    fn when_a_probe_is_taken_all_goes_on_slowly_at_first() {
-        let mut target = down();
-        assert_eq!(target.took(at(64)), Changed::Back(Duration::from_secs(60)));
-        assert_eq!(target.allowed(at(64)), Allowed::Due(1));
-        for _ in 0..20 {
-            assert_eq!(target.took(at(65)), Changed::Nothing);
-        }
-        assert_eq!(target.allowed(at(65)), Allowed::Due(8));
-    }
-
-    #[test]
-    fn a_success_between_failures_keeps_it_up() {
-        let mut target = Target::new(8);
-        for second in 0..100 {
-            assert_eq!(target.failed(at(second)), Changed::Nothing);
-            if second % 4 == 3 {
-                assert_eq!(target.took(at(second)), Changed::Nothing);
-            }
-        }
-        assert!(target.down_since().is_none());
-    }
-
-    #[test]
-    fn one_that_wants_no_more_gets_none_until_somebody_says_so() {
-        let mut target = Target::new(8);
-        assert_eq!((target.gone(), target.gone()), (Changed::Paused, Changed::Nothing));
-        assert_eq!(target.allowed(at(1_000_000)), Allowed::Paused);
-        assert!(target.resume() && !target.resume());
-        assert_eq!(target.allowed(at(0)), Allowed::Due(1));
-    }
+/// Whether that is still to come: nothing is further away than it was put, but for a clock that was set back.
+fn waits(now: DateTime<Utc>, until: DateTime<Utc>, put: TimeDelta) -> bool {
+    now < until && until - now <= put
 }
+
+#[cfg(test)]
+#[path = "target_tests.rs"]
+mod tests;

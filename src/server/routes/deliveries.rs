@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use actix_web::http::header::{CONTENT_TYPE, HeaderMap};
+use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
 use actix_web::web::{Bytes, BytesMut, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use futures_util::StreamExt as _;
@@ -61,6 +61,10 @@ pub(in crate::server) async fn post(
     let path: Option<Box<str>> = request.match_info().get("id").map(decoded);
     let refuse = |why: Refused| refused(services, path.as_deref(), why);
     let check = Check::begin(signature.as_deref(), &settings.signing_keys, received_at).map_err(refuse)?;
+    let said = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    let most = said.unwrap_or(settings.max_body).min(settings.max_body);
+    let full = || Problem::new(NOT_WORKING, "too many deliveries are on their way").retry_after(SOON);
+    let _room = services.inbox.room_for(most).ok_or_else(full)?;
     let read = timeout(BODY_TIMEOUT, read(payload, check, settings)).await;
     let read =
         read.map_err(|_| invalid(format!("the body did not come within {} s", BODY_TIMEOUT.as_secs())))??;

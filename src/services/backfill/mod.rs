@@ -19,6 +19,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
 use super::Services;
+use super::restarted::restarted;
 
 /// How events that were missed are found.
 #[derive(Clone, Copy, Debug)]
@@ -60,5 +61,7 @@ impl Backfill {
 pub(super) fn watch(services: &Arc<Services>) {
     let Some(settings) = services.settings.backfill else { return };
     let works = services.backfill.works.subscribe();
-    services.io.spawn_loop(work::work(services.clone(), settings, works));
+    let of = services.clone();
+    let run = move || work::work(of.clone(), settings, works.clone());
+    services.io.spawn_loop(restarted(services.io.clone(), "backfill", run));
 }

@@ -1,47 +1,55 @@
 //! The one task that writes deliveries down.
 
-use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use log::{debug, error, info, warn};
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, OwnedMutexGuard, mpsc};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::resolve::resolve;
+use super::take_back::{Back, take_back};
 use super::{InboxSettings, Item, NotTaken, Taken};
-use crate::domain::event::{About, Arrival, recognise};
-use crate::ports::{Spill, StoreError};
-use crate::runtime::sleep;
+use crate::domain::event::{About, Arrival};
+use crate::ports::StoreError;
 use crate::services::Services;
 
 /// Deliveries in one transaction.
-const BATCH: usize = 256;
-/// Bytes in one transaction, more or less.
-const BATCH_BYTES: usize = 8 << 20;
+pub(super) const BATCH: usize = 256;
 /// Calendly waits 15 s for an answer, connecting included: a database slower than this is as good as away.
 const PATIENCE: Duration = Duration::from_secs(4);
-/// How often an absent database is tried.
-const TRY_EVERY: Duration = Duration::from_secs(1);
 
-pub(super) async fn run(services: Arc<Services>, settings: InboxSettings, items: mpsc::Receiver<Item>) {
+/// Where deliveries are handed in; a run that is started again goes on with it.
+pub(super) type Queue = Arc<Mutex<mpsc::Receiver<Item>>>;
+
+pub(super) async fn run(services: Arc<Services>, settings: InboxSettings, queue: Queue) {
+    let items = queue.lock_owned().await;
     let spilling = services.adapters.spill.holds_some();
-    let wait = Box::pin(sleep(Duration::ZERO));
-    Intake { services, settings, items, spilling, wait, full: false, taken_back: 0 }.run().await;
+    let mut intake =
+        Intake { services, settings, items, spilling, full: false, spilled: 0, returning: None, returned: 0 };
+    if intake.spills(spilling) {
+        intake.begin_to_take_back(Duration::ZERO);
+    }
+    intake.run().await;
 }
 
 struct Intake {
     services: Arc<Services>,
     settings: InboxSettings,
-    items: mpsc::Receiver<Item>,
+    items: OwnedMutexGuard<mpsc::Receiver<Item>>,
     /// Deliveries go to the spill until everything in it is in the database.
     spilling: bool,
-    /// Until the spill is looked at again.
-    wait: Pin<Box<dyn Future<Output = ()> + Send>>,
     /// The spill takes nothing either.
     full: bool,
-    taken_back: usize,
+    /// How many went to the spill.
+    spilled: u64,
+    /// Takes some of the spill back, and how many had gone there when it began. A task of its own: deliveries are answered
+    /// meanwhile, however long the database takes.
+    returning: Option<(JoinHandle<Back>, u64)>,
+    returned: usize,
 }
 
 impl Intake {
@@ -55,9 +63,15 @@ impl Intake {
                     }
                     self.take(std::mem::take(&mut batch)).await;
                 }
-                () = &mut self.wait, if self.spilling => self.take_back().await,
+                back = ended(&mut self.returning) => self.took_back(back),
             }
         }
+    }
+
+    fn spills(&mut self, spilling: bool) -> bool {
+        self.spilling = spilling;
+        self.services.inbox.spilling.store(spilling, Ordering::Relaxed);
+        spilling
     }
 
     async fn take(&mut self, batch: Vec<Item>) {
@@ -73,9 +87,9 @@ impl Intake {
             Ok(taken) => answer(batch, taken.into_iter().map(Ok)),
             Err(error) if error.is_passing() => {
                 warn!(target: "inbox", error:% = error; "the database does not take deliveries, they are kept beside it");
-                self.spilling = true;
-                self.wait = Box::pin(sleep(TRY_EVERY));
+                self.spills(true);
                 self.spill(batch).await;
+                self.begin_to_take_back(super::take_back::TRY_EVERY);
             }
             Err(error) => self.one_by_one(batch, &error).await,
         }
@@ -95,8 +109,9 @@ impl Intake {
     async fn spill(&mut self, batch: Vec<Item>) {
         let spill = &self.services.adapters.spill;
         let kept = join_all(batch.iter().map(|item| spill.append(item.arrival.to_record()))).await;
-        let spilled = kept.iter().filter(|kept| kept.is_ok()).count();
-        self.services.counters().events_spilled.add(spilled as u64);
+        let spilled = kept.iter().filter(|kept| kept.is_ok()).count() as u64;
+        self.spilled += spilled;
+        self.services.counters().events_spilled.add(spilled);
         if let Some(Err(error)) = kept.iter().find(|kept| kept.is_err())
             && !std::mem::replace(&mut self.full, true)
         {
@@ -110,48 +125,32 @@ impl Intake {
         answer(batch, kept);
     }
 
-    /// Some of what was spilled goes into the database; when it is empty, deliveries go there again.
-    async fn take_back(&mut self) {
-        let spill = self.services.adapters.spill.clone();
-        let records = match spill.next(BATCH_BYTES).await {
-            Ok(records) => records,
-            Err(error) => {
-                error!(target: "inbox", error:% = error; "what was kept beside the database cannot be read, trying again");
-                self.wait = Box::pin(sleep(TRY_EVERY * 10));
-                return;
-            }
-        };
-        if records.is_empty() {
-            return self.done(&*spill).await;
-        }
-        let count = records.len();
-        let arrivals: Vec<_> = records.iter().filter_map(|record| Arrival::from_record(record)).collect();
-        if arrivals.len() < count {
-            error!(target: "inbox", records = count - arrivals.len(); "some of what was kept beside the database is no delivery");
-        }
-        if back_into_the_database(&self.services, &self.settings, &arrivals).await {
-            spill.took().await;
-            self.taken_back += count;
-            self.wait = Box::pin(std::future::ready(()));
-        } else {
-            self.wait = Box::pin(sleep(TRY_EVERY));
-        }
+    fn begin_to_take_back(&mut self, wait: Duration) {
+        let task = take_back(self.services.clone(), self.settings.clone(), wait);
+        self.returning = Some((self.services.io.spawn_loop(task), self.spilled));
     }
 
-    async fn done(&mut self, spill: &dyn Spill) {
-        // Nothing may be left behind by a database that is asked for nothing: it has to take something first.
-        if self.services.adapters.store.try_write().await.is_err() {
-            self.wait = Box::pin(sleep(TRY_EVERY));
-            return;
+    /// When everything is back, deliveries go to the database again.
+    fn took_back(&mut self, back: Option<Back>) {
+        let Some((_, spilled_then)) = self.returning.take() else { return };
+        match back {
+            Some(Back::Some(count)) => {
+                self.returned += count;
+                self.begin_to_take_back(Duration::ZERO);
+            }
+            Some(Back::All) if self.spilled == spilled_then => {
+                self.full = self.spills(false);
+                let deliveries = std::mem::take(&mut self.returned);
+                info!(target: "inbox", deliveries; "the database takes deliveries again, what was kept beside it is in it");
+            }
+            Some(Back::All) => self.begin_to_take_back(Duration::ZERO), // some came meanwhile
+            Some(Back::NotYet) | None => self.begin_to_take_back(super::take_back::TRY_EVERY),
         }
-        spill.took().await;
-        (self.spilling, self.full) = (false, false);
-        let deliveries = std::mem::take(&mut self.taken_back);
-        info!(target: "inbox", deliveries; "the database takes deliveries again, what was kept beside it is in it");
     }
 }
 
-async fn write(
+/// Writes deliveries into the database, all or none.
+pub(super) async fn write(
     services: &Services,
     settings: &InboxSettings,
     deliveries: &[(&Arrival, Option<&About>)],
@@ -171,28 +170,12 @@ async fn write(
     Ok(taken)
 }
 
-/// False where the database is still away.
-async fn back_into_the_database(services: &Services, settings: &InboxSettings, arrivals: &[Arrival]) -> bool {
-    for some in arrivals.chunks(BATCH) {
-        let abouts: Vec<_> = some.iter().map(|arrival| recognise(&arrival.body)).collect();
-        let all: Vec<_> = some.iter().zip(abouts.iter().map(Option::as_ref)).collect();
-        match write(services, settings, &all).await {
-            Ok(_) => {}
-            Err(error) if error.is_passing() => return false,
-            Err(_) => {
-                for one in all.chunks(1) {
-                    match write(services, settings, one).await {
-                        Ok(_) => {}
-                        Err(error) if error.is_passing() => return false,
-                        Err(error) => {
-                            error!(target: "inbox", error:% = error; "a delivery was refused by the database, it is in the spill for ten minutes");
-                        }
-                    }
-                }
-            }
-        }
+/// `None` where it failed.
+async fn ended(returning: &mut Option<(JoinHandle<Back>, u64)>) -> Option<Back> {
+    match returning {
+        Some((task, _)) => task.await.ok(),
+        None => std::future::pending().await,
     }
-    true
 }
 
 fn answer(batch: Vec<Item>, answers: impl Iterator<Item = Result<Taken, NotTaken>>) {

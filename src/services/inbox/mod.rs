@@ -7,17 +7,22 @@ pub mod arrivals;
 mod intake;
 mod oversized;
 mod resolve;
+mod take_back;
 mod upkeep;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::Services;
+use super::restarted::restarted;
 use crate::domain::event::{About, Arrival, NewEvent, recognise};
 use crate::domain::secrets::SigningKey;
 use crate::domain::subscription::Scope;
 use crate::ports::StoreError;
+use crate::runtime::sleep;
 
 pub use arrivals::Arrivals;
 pub use oversized::too_large;
@@ -25,6 +30,10 @@ pub use upkeep::{erase_of, expire};
 
 /// More deliveries than these wait for the writer.
 const QUEUE: usize = 4096;
+/// Kilobytes of bodies at once: 256 MiB.
+const ROOM: usize = 256 * 1024;
+/// How often files of the spill that are not needed any more are looked for.
+const TIDY_EVERY: Duration = Duration::from_secs(60);
 
 /// How deliveries are taken.
 #[derive(Clone, Debug)]
@@ -56,9 +65,13 @@ pub enum Taken {
 pub struct NotTaken(pub String);
 
 /// Hands deliveries to the writer.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Inbox {
     queue: OnceLock<mpsc::Sender<Item>>,
+    /// Deliveries go to the spill.
+    spilling: AtomicBool,
+    /// Kilobytes of bodies that were not answered yet.
+    room: Arc<Semaphore>,
     /// Whoever waits for new events.
     pub arrivals: Arrivals,
 }
@@ -69,7 +82,26 @@ struct Item {
     answer: oneshot::Sender<Result<Taken, NotTaken>>,
 }
 
+impl Default for Inbox {
+    fn default() -> Self {
+        Self {
+            queue: OnceLock::new(),
+            spilling: AtomicBool::new(false),
+            room: Arc::new(Semaphore::new(ROOM)),
+            arrivals: Arrivals::default(),
+        }
+    }
+}
+
 impl Inbox {
+    /// Room in memory for a body until it is answered; `None` where there is none now. Whoever reads a body needs it: its
+    /// signature is known at its end only.
+    #[must_use]
+    pub fn room_for(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let kilobytes = u32::try_from(bytes / 1024 + 1).ok()?;
+        self.room.clone().try_acquire_many_owned(kilobytes).ok()
+    }
+
     /// Takes a delivery whose signature was checked. Durable when it returns.
     ///
     /// # Errors
@@ -89,7 +121,20 @@ pub(super) fn start(services: &Arc<Services>) {
     let Some(settings) = services.settings.events.inbox.clone() else { return };
     let (queue, items) = mpsc::channel(QUEUE);
     if services.inbox.queue.set(queue).is_ok() {
-        services.io.spawn_loop(intake::run(services.clone(), settings, items));
+        let (of, queue) = (services.clone(), Arc::new(Mutex::new(items)));
+        let run = move || intake::run(of.clone(), settings.clone(), queue.clone());
+        services.io.spawn_loop(restarted(services.io.clone(), "inbox", run));
+        services.io.spawn_loop(tidy(services.clone()));
+    }
+}
+
+/// While something is spilled it stays: all of it may be needed.
+async fn tidy(services: Arc<Services>) {
+    loop {
+        sleep(TIDY_EVERY).await;
+        if !services.inbox.spilling.load(Ordering::Relaxed) {
+            services.adapters.spill.tidy().await;
+        }
     }
 }
 

@@ -60,5 +60,7 @@ fn unresolved(
             users.extend(about.members.iter().cloned());
         }
     }
+    // No user has one, and PostgreSQL refuses to be asked.
+    users.retain(|user| !user.contains('\0'));
     users
 }

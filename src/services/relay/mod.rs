@@ -4,6 +4,7 @@
 //! sends them side by side, and writes down what came of it; an event stays its own until that is written.
 
 mod send;
+mod told;
 mod view;
 mod work;
 
@@ -14,6 +15,7 @@ use tokio::sync::{Notify, watch};
 use url::Url;
 
 use super::Services;
+use super::restarted::restarted;
 use crate::domain::relay::Policy;
 use crate::domain::standard_webhooks::Signer;
 use crate::registry::lock;
@@ -91,5 +93,7 @@ impl Relay {
 pub(super) fn watch(services: &Arc<Services>) {
     let Some(settings) = services.settings.events.relay.clone() else { return };
     let works = services.relay.works.subscribe();
-    services.io.spawn(work::run(services.clone(), settings, works));
+    let of = services.clone();
+    let run = move || work::run(of.clone(), settings.clone(), works.clone());
+    services.io.spawn(restarted(services.io.clone(), "relay", run));
 }

@@ -12,10 +12,10 @@ use log::{debug, error, info, warn};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::RelaySettings;
 use super::send::send;
+use super::{RelaySettings, told};
 use crate::domain::event::{Attempt, Attempted, Kept, Settled};
-use crate::domain::relay::{Allowed, Changed, Target, delivered};
+use crate::domain::relay::{Allowed, Changed, Failure, Target, delivered};
 use crate::ports::StoreError;
 use crate::runtime::sleep;
 use crate::services::Services;
@@ -32,6 +32,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const COUNT_EVERY: TimeDelta = TimeDelta::seconds(10);
 /// A stop does not wait for a database that is away: what was taken may then be sent once more.
 const LAST_TRIES: u32 = 3;
+/// A clock that is corrected by so little was not set back.
+const SET_BACK: TimeDelta = TimeDelta::seconds(5);
 /// The answer to whoever wants no more.
 const GONE: u16 = 410;
 
@@ -53,6 +55,8 @@ pub(super) async fn run(services: Arc<Services>, settings: RelaySettings, mut wo
         writing: None,
         look_at: DateTime::<Utc>::MIN_UTC,
         count_at: DateTime::<Utc>::MIN_UTC,
+        counting: None,
+        latest: DateTime::<Utc>::MIN_UTC,
         stopping: false,
         last_tries: 0,
     };
@@ -92,6 +96,9 @@ struct Work {
     writing: Option<Writing>,
     look_at: DateTime<Utc>,
     count_at: DateTime<Utc>,
+    counting: Option<JoinHandle<()>>,
+    /// The latest time that was seen: one before it means that the clock was set back.
+    latest: DateTime<Utc>,
     stopping: bool,
     /// Tries to write what came of events, since the stop began.
     last_tries: u32,
@@ -115,7 +122,11 @@ impl Work {
 
     /// What was fetched and not sent is nobody's: it is fetched again when it is due.
     fn put_back(&mut self) {
-        for event in self.ready.drain(..) {
+        self.put_back_all_but(0);
+    }
+
+    fn put_back_all_but(&mut self, some: usize) {
+        for event in self.ready.drain(some.min(self.ready.len())..) {
             self.busy.remove(&event.summary.ordinal);
         }
     }
@@ -144,6 +155,10 @@ impl Work {
     /// Starts whatever can be started now.
     fn step(&mut self) {
         let now = self.now();
+        if now + SET_BACK < self.latest {
+            self.hurry(); // what waits would wait for as long as that
+        }
+        self.latest = now;
         if self.writing.is_none() && !self.settled.is_empty() {
             let some = std::mem::take(&mut self.settled);
             let (store, rows) = (self.services.adapters.store.clone(), some.clone());
@@ -178,7 +193,8 @@ impl Work {
 
     /// `due` by then.
     fn fetch(&mut self, now: DateTime<Utc>, due: DateTime<Utc>, most: usize) {
-        if self.fetching.is_some() || now < self.look_at {
+        let soon = self.look_at - now <= TimeDelta::from_std(LOOK_EVERY * 2).unwrap_or_default();
+        if self.fetching.is_some() || (now < self.look_at && soon) {
             return;
         }
         let (store, busy) = (self.services.adapters.store.clone(), self.busy.iter().copied().collect());
@@ -194,6 +210,12 @@ impl Work {
                 self.look_at = if events.len() < FETCH { again } else { DateTime::<Utc>::MIN_UTC };
                 self.busy.extend(events.iter().map(|event| event.summary.ordinal));
                 self.ready.extend(events);
+                // Asked for before it went down: what is not sent soon is fetched as it is then.
+                match self.target.allowed(self.now()) {
+                    Allowed::Due(_) => {}
+                    Allowed::Probe => self.put_back_all_but(1),
+                    Allowed::NotBefore(_) | Allowed::Paused => self.put_back(),
+                }
             }
             Err(error) => {
                 debug!(target: "relay", error:% = error; "events could not be fetched, trying again");
@@ -214,9 +236,9 @@ impl Work {
         } else if attempt.status == Some(GONE) {
             self.target.gone()
         } else {
-            self.target.failed(now)
+            self.target.failed(now, Failure::of(attempt.status), &event.line)
         };
-        let why = failure(&attempt);
+        let why = told::failure(&attempt);
         let settled = if took {
             counters.events_relayed.add_one();
             Settled::Delivered
@@ -224,20 +246,9 @@ impl Work {
             counters.relay_failures.add_one();
             self.settings.policy.after_failure(&event.summary, now, self.services.adapters.jitter.draw())
         };
-        let (id, attempts) = (event.summary.id.as_str(), event.summary.attempts + 1);
-        let connection = event.summary.connection.as_ref().map_or("", |id| id.as_str());
-        match settled {
-            Settled::Delivered => {
-                debug!(target: "relay", connection, event = id, attempts; "event passed on");
-            }
-            Settled::Again(_) => {
-                debug!(target: "relay", connection, event = id, attempts, error = why.as_str(); "event not taken, again later");
-            }
-            Settled::Dead => {
-                counters.events_given_up.add_one();
-                error!(target: "relay", connection, event = id, attempts, error = why.as_str(),
-                    hint = "when the application takes events again: `calendly-keeper inbox replay --dead`"; "event given up");
-            }
+        told::event(&event, &settled, &why);
+        if settled == Settled::Dead {
+            counters.events_given_up.add_one();
         }
         self.services.relay.show(|view| {
             if settled == Settled::Dead {
@@ -264,15 +275,20 @@ impl Work {
             }
             Changed::Back(after) => {
                 info!(target: "relay", down_s = after.as_secs(); "the application takes events again");
-                let (services, now) = (self.services.clone(), self.now());
-                self.services.io.spawn(async move {
-                    if let Err(error) = services.adapters.store.hurry_events(now).await {
-                        debug!(target: "relay", error:% = error; "what waits could not be called up, it comes in its time");
-                    }
-                    services.relay.look();
-                });
+                self.hurry();
             }
         }
+    }
+
+    /// Whatever waits is due now.
+    fn hurry(&self) {
+        let (services, now) = (self.services.clone(), self.now());
+        self.services.io.spawn(async move {
+            if let Err(error) = services.adapters.store.hurry_events(now).await {
+                debug!(target: "relay", error:% = error; "what waits could not be called up, it comes in its time");
+            }
+            services.relay.look();
+        });
     }
 
     fn written(&mut self, written: Result<(), String>) {
@@ -298,24 +314,18 @@ impl Work {
     }
 
     fn count(&mut self, now: DateTime<Utc>) {
-        if now < self.count_at {
+        let soon = self.count_at - now <= COUNT_EVERY;
+        let counts = self.counting.as_ref().is_some_and(|counting| !counting.is_finished());
+        if (now < self.count_at && soon) || counts {
             return;
         }
         self.count_at = now + COUNT_EVERY;
         let services = self.services.clone();
-        self.services.io.spawn_loop(async move {
+        self.counting = Some(self.services.io.spawn_loop(async move {
             if let Ok(backlog) = services.adapters.store.backlog().await {
                 services.relay.show(|view| view.backlog = backlog);
             }
-        });
-    }
-}
-
-fn failure(attempt: &Attempt) -> String {
-    match (attempt.status, &attempt.error) {
-        (Some(status), _) => format!("it answers {status}"),
-        (None, Some(error)) => error.to_string(),
-        (None, None) => String::new(),
+        }));
     }
 }
 

@@ -82,7 +82,8 @@ pub(crate) async fn write_events(db: &mut Conn, rows: Vec<NewEventRow>) -> Query
             let mut are_new = Vec::with_capacity(rows.len());
             for mut row in rows {
                 row.ordinal = last + 1;
-                let is_new = diesel::insert_or_ignore_into(events::table).values(row).execute(db)? > 0;
+                let insert = diesel::insert_into(events::table).values(row).on_conflict(events::id);
+                let is_new = insert.do_nothing().execute(db)? > 0;
                 last += i64::from(is_new);
                 are_new.push(is_new);
             }
