@@ -12,9 +12,11 @@ pub use crate::cli::import::fuzzing::{import_csv, import_json};
 pub use crate::config::fuzzing::configuration;
 use crate::domain::connect::callback::{self, Answer};
 use crate::domain::connect::state_token::{BadState, StateKey};
+use crate::domain::event::signature::Check;
+use crate::domain::event::{Arrival, NewEvent, recognise};
 use crate::domain::loose_json;
 use crate::domain::outcome::{Doubt, Outcome, Reply, judge};
-use crate::domain::secrets::RefreshToken;
+use crate::domain::secrets::{RefreshToken, SigningKey};
 pub use crate::spool::fuzzing::{journal_file, journal_record};
 
 /// The query of the OAuth callback, which anybody may call: what is read of it stands there once, no state is taken that
@@ -40,6 +42,39 @@ pub fn oauth_callback(query: &[u8]) {
     }
     let again = callback::read(&query).map(|again| again.answer.fingerprint());
     assert_eq!(again, Ok(call.answer.fingerprint()));
+}
+
+/// A delivery, whatever it holds: what is no event has an id all the same, one that is has one of its own for each
+/// connection, and what is kept of it comes back byte for byte. A signature is taken only with the key that made it.
+pub fn delivery(body: &[u8]) {
+    let received_at = chrono::DateTime::UNIX_EPOCH;
+    let text = |from: usize| String::from_utf8_lossy(&body[..from.min(body.len())]).into_owned();
+    let arrival = Arrival {
+        path: Some(text(40).into()),
+        signature: Some(text(100).into()),
+        content_type: None,
+        received_at,
+        body: bytes::Bytes::copy_from_slice(body),
+    };
+    assert_eq!(Arrival::from_record(&arrival.to_record()), Some(arrival.clone()));
+    if let Some(other) = Arrival::from_record(body) {
+        assert_eq!(other.to_record(), body);
+    }
+    let about = recognise(body);
+    let of = |id: Option<&str>| {
+        let id = id.map(|id| id.parse().unwrap_or_else(|_| panic!("{id}")));
+        NewEvent::of(&arrival, about.as_ref(), id, true)
+    };
+    let (one, again, other, nobodys) = (of(Some("a")), of(Some("a")), of(Some("b")), of(None));
+    assert_eq!((&one.id, &one.line), (&again.id, &again.line));
+    assert!(one.id != other.id && one.id != nobodys.id && one.line != other.line);
+    assert_eq!(one.body, body);
+    assert_eq!(one.event.is_empty(), about.is_none());
+    let keys = [SigningKey::new("the key")];
+    if let Ok(mut check) = Check::begin(arrival.signature.as_deref(), &keys, received_at) {
+        check.update(body);
+        assert!(check.end().is_err(), "a signature was guessed");
+    }
 }
 
 /// A token answer: a pair in it is kept, whatever else it holds and whatever the status. Only one that can be read ends

@@ -32,6 +32,22 @@ fn object(members: &'static [&'static str]) -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
+const DELIVERY: [&str; 6] = ["event", "created_at", "created_by", "payload", "payload", "other"];
+const DELIVERY_TEXT: [&str; 12] = [
+    "t=0,v1=",
+    "00000000000000000000000000000000",
+    ",v1=",
+    "{",
+    "}",
+    "\0",
+    "[[[[[[[[[[[[[[[[[[[[",
+    r#""event":"invitee.created","#,
+    r#""event":"\u0000","#,
+    r#""payload":{"uri":"u","updated_at":"t","no_show":{"uri":"n"}}"#,
+    r#""payload":{"uri":7,"scheduled_event":{"event_memberships":[{"user":"h"},1]}}"#,
+    r#""created_by":"\ud800","#,
+];
+
 const VALUES: [&str; 24] = [
     r#""abcdefgh12""#,
     r#""""#,
@@ -209,6 +225,11 @@ proptest! {
     #[test]
     fn callbacks(query in of(&CALLBACK, 14)) {
         oauth_callback(&query);
+    }
+
+    #[test]
+    fn deliveries(body in prop_oneof![object(&DELIVERY), of(&DELIVERY_TEXT, 14)]) {
+        delivery(&body);
     }
 
     #[test]
