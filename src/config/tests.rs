@@ -257,3 +257,36 @@ fn a_configuration_file_that_is_not_there_is_named() {
         Config::load(&Sources { file: Some("/nowhere.toml".into()), ..Sources::default() }).unwrap_err();
     assert!(error.to_string().contains("/nowhere.toml"), "{error}");
 }
+
+#[test]
+fn events_are_not_passed_on_in_the_clear_nor_to_the_keeper_itself() {
+    let secret = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+    let at = |url: &str| {
+        let file = format!(
+            "[server]\nlisten = \"127.0.0.1:8787\"\npublic_listen = \"0.0.0.0:9443\"\n\
+             public_url = \"https://keeper.example.com/k\"\n[relay]\nurl = \"{url}\"\nsecret = \"{secret}\""
+        );
+        load(&file, &[], &[])
+    };
+    for own in [
+        "http://127.0.0.1:8787/hooks",
+        "http://localhost:8787/",
+        "http://[::1]:9443/x",
+        "https://keeper.example.com/k/webhooks/calendly",
+        "https://keeper.example.com/k/webhooks/calendly/anna",
+        "https://keeper.example.com/k/v1/events/ack",
+    ] {
+        let ConfigError(problems) = at(own).unwrap_err();
+        assert_eq!(problems.len(), 1, "{own}: {problems:?}");
+        assert!(problems[0].key == "relay.url" && problems[0].what.contains("the keeper's own"), "{own}");
+    }
+    for fine in
+        ["http://127.0.0.1:8080/hooks", "https://keeper.example.com/app/hooks", "https://app.example.com/k"]
+    {
+        assert_eq!(at(fine).unwrap().relay.to.unwrap().url.as_str(), fine);
+    }
+    let clear = at("http://app.example.com/hooks").unwrap_err().to_string();
+    assert!(clear.contains("must be https outside loopback"), "{clear}");
+    assert!(refused("[relay]\nurl = \"https://a.example/\"", &[]).contains("without relay.secret"));
+    assert!(refused("[inbox]\nmax_body = \"900KiB\"", &[]).contains("out of bounds"));
+}

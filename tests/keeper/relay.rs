@@ -216,3 +216,22 @@ fn after_an_outage_the_rate_grows_slowly_and_no_more_than_16_are_under_way() {
         assert!(early <= 4, "{early} within a quarter of a second, each taking a tenth");
     });
 }
+
+#[test]
+fn what_is_no_event_is_passed_on_where_that_is_asked_for() {
+    with_events(7200, async |world| {
+        world.application.takes_what_is_no_event();
+        let mut world = world.stopped().await;
+        world.connect("anna").await;
+        world.start();
+        let odd = b"rightly signed, \xff and no JSON".to_vec();
+        let arrival = crate::inbox::arrival(&world, Some("anna"), odd.clone());
+        world.services.inbox.take(arrival).await.unwrap();
+        world.until("relayed", 60, |w| w.application.taken().len() == 1).await;
+        let relayed = world.application.taken().remove(0);
+        assert_eq!(
+            (relayed.body.as_slice(), relayed.header("keeper-connection")),
+            (odd.as_slice(), Some("anna"))
+        );
+    });
+}

@@ -51,6 +51,7 @@ pub(crate) struct Application {
 
 struct Inner {
     is_there: bool,
+    unrecognized: bool,
     answers: Answers,
     takes: Duration,
     attempts: Vec<Relayed>,
@@ -62,6 +63,7 @@ impl Application {
     pub(crate) fn new(clock: TestClock) -> Self {
         let inner = Inner {
             is_there: false,
+            unrecognized: false,
             answers: Arc::new(|_| Posted::Answered { status: 200 }),
             takes: Duration::ZERO,
             attempts: vec![],
@@ -76,6 +78,11 @@ impl Application {
         self.inner().is_there = true;
     }
 
+    /// What is rightly signed but no event is passed on, too, from the next start on.
+    pub(crate) fn takes_what_is_no_event(&self) {
+        self.inner().unrecognized = true;
+    }
+
     pub(crate) fn settings(&self) -> EventSettings {
         if !self.inner().is_there {
             return EventSettings::default();
@@ -85,7 +92,7 @@ impl Application {
                 signing_keys: [SigningKey::new(SIGNING_KEY)].into(),
                 max_body: 2 << 20,
                 scope: Scope::User,
-                unrecognized: false,
+                unrecognized: self.inner().unrecognized,
             }),
             relay: Some(RelaySettings {
                 url: format!("http://127.0.0.1:1{PATH}").parse().unwrap(),
