@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use calendly_keeper::domain::subscription::Scope;
+use calendly_keeper::domain::subscription::{Scope, State};
 use calendly_keeper::domain::timeline::Kind;
 use calendly_keeper::ports::{Gaps as _, Inbox as _, Selection};
 use chrono::TimeDelta;
 
 use super::backfill::{connected, hours, open_gap, settings, taken};
 use crate::support::heard;
-use crate::support::world::virtual_time;
+use crate::support::world::{EVENTS, virtual_time};
 
 const HOUR: u64 = 3600;
 
@@ -58,6 +58,25 @@ fn deliveries_that_begin_to_fail_are_said_at_once_and_open_a_gap() {
         assert_eq!(taken(&world).await.len(), 1);
         world.pass(5 * HOUR).await;
         assert_eq!(world.store.gaps().len(), gaps + 1, "it stays set, and that is no news");
+    });
+}
+
+#[test]
+fn those_that_fail_beside_a_duplicate_open_a_gap_too() {
+    virtual_time(7200, async |world| {
+        let world = connected(world).await;
+        let fails_since = world.now();
+        let url = "https://app.example/hooks/anna?v=1";
+        world.calendly.add_subscription("anna", url, &EVENTS, State::Active);
+        for (_, found) in world.calendly.book().subscriptions.values_mut() {
+            found.retry_started_at = Some(fails_since);
+        }
+        let gaps = world.store.gaps().len();
+        world.pass(1000).await;
+        assert_eq!(world.calendly.subscriptions_of("anna").len(), 1);
+        let opened = world.store.gaps().split_off(gaps);
+        assert_eq!(opened.len(), 1, "{opened:?}");
+        assert_eq!(opened[0].reason, "deliveries_failing");
     });
 }
 

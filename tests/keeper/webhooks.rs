@@ -32,6 +32,46 @@ fn a_missing_one_is_created_and_its_gap_recorded() {
     });
 }
 
+/// Created, and then the database is away: all that is found afterwards is a right one.
+#[test]
+fn a_repair_that_is_broken_off_leaves_its_gap_all_the_same() {
+    virtual_time(7200, async |mut world| {
+        verified(&mut world).await;
+        world.pass(120).await;
+        world.calendly.book().subscriptions.clear();
+        world.store.set_writable(false);
+        let broken_off_at = world.now();
+        world.pass(901).await;
+        assert_eq!(world.calendly.subscriptions_of("anna").len(), 1);
+        assert_eq!(world.store.gaps().len(), 1);
+        world.store.set_writable(true);
+        world.pass(1000).await;
+        let gaps = world.store.gaps();
+        assert_eq!(gaps.len(), 2, "{gaps:?}");
+        assert!(gaps[1].from <= broken_off_at && gaps[1].reason == "missing");
+        assert_eq!(world.calendly.subscriptions_of("anna").len(), 1);
+        let told = world.kinds("anna").await.into_iter().filter(|kind| *kind == Kind::GapOpened).count();
+        assert_eq!(told, 2, "what could not be written is not told of");
+    });
+}
+
+#[test]
+fn one_in_the_place_of_the_recorded_leaves_a_gap() {
+    virtual_time(7200, async |mut world| {
+        verified(&mut world).await;
+        world.pass(120).await;
+        let verified_until = world.now();
+        world.calendly.book().subscriptions.clear();
+        world.calendly.add_subscription("anna", URL, &EVENTS, State::Active);
+        world.pass(901).await;
+        let gaps = world.store.gaps();
+        assert_eq!(gaps.len(), 2, "{gaps:?}");
+        assert!(gaps[1].from <= verified_until && gaps[1].from > gaps[0].opened_at);
+        world.pass(1800).await;
+        assert_eq!(world.store.gaps().len(), 2, "once");
+    });
+}
+
 /// Deleted before creating, creation refused: left with none (PostHog#77463).
 #[test]
 fn a_disabled_one_is_replaced_create_first_under_another_version() {

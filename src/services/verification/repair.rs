@@ -12,7 +12,7 @@ use crate::domain::facts::WebhookState;
 use crate::domain::ids::Generation;
 use crate::domain::subscription::callback::CallbackUrl;
 use crate::domain::subscription::gap::{deliveries_failing, failing_from, gap_from};
-use crate::domain::subscription::reconcile::{Verdict, Wanted, Wrong, reconcile};
+use crate::domain::subscription::reconcile::{Verdict, Wanted, Wrong, reconcile, wrong};
 use crate::domain::subscription::{Found, Owner, Recorded};
 use crate::ports::{ApiErrorClass, NewSubscription};
 use crate::registry::cell::Cell;
@@ -35,19 +35,14 @@ pub(super) async fn repair(
     let found = |uri: &str| listed.iter().find(|found| found.uri == uri);
     match reconcile(&wanted, listed) {
         Verdict::Keep { uri } => {
-            let retry = found(&uri).and_then(|found| found.retry_started_at);
-            if let Some(since) = retry.filter(|_| deliveries_failing(record.as_ref(), retry)) {
-                let verified_at = record.as_ref().and_then(|record| record.verified_at);
-                let from = failing_since(cells, verified_at, since);
-                // Before the change is recorded: broken off between the two it is told twice.
-                report::deliveries_failing(services, cells, &wanted.callback, since, from).await;
-            }
+            let retry = before(visit, &wanted, listed, record.as_ref(), &uri, cells).await?;
             keep(visit, owner, &wanted, uri.clone(), retry).await?;
-            report::found(services, cells, &uri, wanted.events.len()).await;
+            let reported = report::found(services, cells, &uri, wanted.events.len()).await;
+            reported.map_err(|error| visit.store(error))?;
             return Ok(false);
         }
         Verdict::DeleteDuplicates { keep: uri, delete } => {
-            let retry = found(&uri).and_then(|found| found.retry_started_at);
+            let retry = before(visit, &wanted, listed, record.as_ref(), &uri, cells).await?;
             keep(visit, owner, &wanted, uri.clone(), retry).await?;
             let deleted = delete_all(visit, &delete).await;
             report::duplicates(services, cells, &uri, &deleted).await;
@@ -57,8 +52,10 @@ pub(super) async fn repair(
                 Ok(made) => made,
                 Err(stop) => return Err(left(visit, cells, WebhookState::Missing, "missing", stop).await),
             };
-            keep(visit, owner, &wanted, made.uri.clone(), made.retry_started_at).await?;
             let from = gap(record.as_ref(), cells, None);
+            // Before it is recorded: after that nothing tells any more that one was missing.
+            opened(visit, cells, from, "missing").await?;
+            keep(visit, owner, &wanted, made.uri.clone(), made.retry_started_at).await?;
             report::created(services, cells, &made.uri, from).await;
         }
         Verdict::Replace { version, old, reason } => {
@@ -68,11 +65,12 @@ pub(super) async fn repair(
                 Ok(made) => made,
                 Err(stop) => return Err(left(visit, cells, state, reason.reason(), stop).await),
             };
-            keep(visit, owner, &wanted, made.uri.clone(), made.retry_started_at).await?;
-            delete_all(visit, &old).await;
             let disabled = (reason == Wrong::Disabled)
                 .then(|| old.iter().filter_map(|uri| found(uri)?.retry_started_at).min());
             let from = gap(record.as_ref(), cells, disabled);
+            opened(visit, cells, from, reason.reason()).await?;
+            keep(visit, owner, &wanted, made.uri.clone(), made.retry_started_at).await?;
+            delete_all(visit, &old).await;
             report::replaced(services, cells, &made.uri, &reason, from).await;
         }
         Verdict::Unknown { reason } => {
@@ -83,6 +81,47 @@ pub(super) async fn repair(
         }
     }
     Ok(true)
+}
+
+/// What has to be in the ledger before a subscription that stands is recorded: broken off between the two it is told
+/// twice, and not lost. Answers since when its deliveries fail.
+async fn before(
+    visit: &Visit<'_>,
+    wanted: &Wanted,
+    listed: &[Found],
+    record: Option<&Recorded>,
+    uri: &str,
+    cells: &[Arc<Cell>],
+) -> Result<Option<DateTime<Utc>>, Stop> {
+    let found = |uri: &str| listed.iter().find(|found| found.uri == uri);
+    // Another one than the recorded: somebody made it anew, or a repair was broken off.
+    if let Some(record) = record.filter(|record| record.uri != uri) {
+        let old = found(&record.uri);
+        let fault = old.and_then(|old| wrong(wanted, old));
+        if old.is_none() || fault.is_some() {
+            let is_disabled = fault == Some(Wrong::Disabled);
+            let disabled = is_disabled.then(|| old.and_then(|old| old.retry_started_at));
+            let reason = fault.as_ref().map_or("missing", Wrong::reason);
+            opened(visit, cells, gap(Some(record), cells, disabled), reason).await?;
+        }
+    }
+    let retry = found(uri).and_then(|found| found.retry_started_at);
+    if let Some(since) = retry.filter(|_| deliveries_failing(record, retry)) {
+        let from = failing_since(cells, record.and_then(|record| record.verified_at), since);
+        let told = report::deliveries_failing(visit.services, cells, &wanted.callback, since, from).await;
+        told.map_err(|error| visit.store(error))?;
+    }
+    Ok(retry)
+}
+
+async fn opened(
+    visit: &Visit<'_>,
+    cells: &[Arc<Cell>],
+    from: DateTime<Utc>,
+    reason: &str,
+) -> Result<(), Stop> {
+    let opened = report::opened(visit.services, cells, from, reason).await;
+    opened.map_err(|error| visit.store(error))
 }
 
 /// The repair failed: the facts say how the subscription was left.

@@ -12,15 +12,20 @@ use crate::domain::facts::{WebhookFact, WebhookState};
 use crate::domain::subscription::callback::CallbackUrl;
 use crate::domain::subscription::reconcile::Wrong;
 use crate::domain::timeline::Kind;
-use crate::ports::Gap;
+use crate::ports::{Gap, StoreError};
 use crate::registry::cell::Cell;
 use crate::services::Services;
 
-pub(super) async fn found(services: &Services, cells: &[Arc<Cell>], uri: &str, events: usize) {
+pub(super) async fn found(
+    services: &Services,
+    cells: &[Arc<Cell>],
+    uri: &str,
+    events: usize,
+) -> Result<(), StoreError> {
     services.counters().verified.add_one();
     let news: Vec<_> =
         cells.iter().filter(|c| c.facts().webhook.state != WebhookState::Ok).cloned().collect();
-    connected(services, &news).await;
+    connected(services, &news).await?;
     fact(services, cells, WebhookState::Ok, None, Some(uri)).await;
     if news.is_empty() {
         found_again(cells, events);
@@ -31,6 +36,7 @@ pub(super) async fn found(services: &Services, cells: &[Arc<Cell>], uri: &str, e
         });
         note(services, &news, Kind::WebhookFound, "webhook found in Calendly", &json!({ "uri": uri }));
     }
+    Ok(())
 }
 
 fn found_again(cells: &[Arc<Cell>], events: usize) {
@@ -42,7 +48,7 @@ fn found_again(cells: &[Arc<Cell>], events: usize) {
 pub(super) async fn created(services: &Services, cells: &[Arc<Cell>], uri: &str, gap_from: DateTime<Utc>) {
     // Many that never had one, as after a first import, are counted as repaired.
     let is_first = cells.iter().all(|cell| cell.facts().webhook.verified_at.is_none());
-    repaired(services, cells, uri, gap_from, "missing").await;
+    repaired(services, cells, uri).await;
     let (level, gap_from) = (if is_first { services.routine() } else { Level::Info }, time(gap_from));
     each(cells, |connection| {
         log!(target: "webhook", level, connection, gap_from = gap_from.as_str(); "webhook was missing, created");
@@ -57,7 +63,7 @@ pub(super) async fn replaced(
     wrong: &Wrong,
     gap_from: DateTime<Utc>,
 ) {
-    repaired(services, cells, uri, gap_from, wrong.reason()).await;
+    repaired(services, cells, uri).await;
     let (text, missing, extra) = match wrong {
         Wrong::Disabled => ("webhook was disabled, replaced", String::new(), String::new()),
         Wrong::Events { missing, extra } => {
@@ -115,14 +121,15 @@ pub(super) async fn deliveries_failing(
     callback: &CallbackUrl,
     since: DateTime<Utc>,
     gap_from: DateTime<Utc>,
-) {
+) -> Result<(), StoreError> {
+    gap(services, cells, gap_from, "deliveries_failing").await?;
     let since = time(since);
     each(cells, |connection| {
         warn!(target: "webhook", connection, since = since.as_str(), callback_url:% = callback;
             "deliveries are failing now, check that the callback URL answers with 2xx within 15 s");
     });
     note(services, cells, Kind::DeliveriesFailing, "deliveries are failing", &json!({ "since": since }));
-    gap(services, cells, gap_from, "deliveries_failing").await;
+    Ok(())
 }
 
 pub(super) async fn unavailable(services: &Services, cells: &[Arc<Cell>], reason: String) {
@@ -160,34 +167,50 @@ pub(super) async fn state(
     }
 }
 
-async fn repaired(services: &Services, cells: &[Arc<Cell>], uri: &str, from: DateTime<Utc>, reason: &str) {
+async fn repaired(services: &Services, cells: &[Arc<Cell>], uri: &str) {
     services.counters().repaired.add_one();
-    gap(services, cells, from, reason).await;
-    connected(services, cells).await;
     fact(services, cells, WebhookState::Ok, None, Some(uri)).await;
 }
 
-async fn gap(services: &Services, cells: &[Arc<Cell>], from: DateTime<Utc>, reason: &str) {
+/// The gap that a repair leaves, and those of whoever is connected with it.
+pub(super) async fn opened(
+    services: &Services,
+    cells: &[Arc<Cell>],
+    from: DateTime<Utc>,
+    reason: &str,
+) -> Result<(), StoreError> {
+    gap(services, cells, from, reason).await?;
+    connected(services, cells).await
+}
+
+/// Told in the timeline of those for whom it is in the ledger.
+async fn gap(
+    services: &Services,
+    cells: &[Arc<Cell>],
+    from: DateTime<Utc>,
+    reason: &str,
+) -> Result<(), StoreError> {
     let opened_at = services.adapters.clock.now();
+    let detail = json!({ "from": from, "reason": reason });
     for cell in cells {
         let gap = Gap { connection: cell.id().clone(), from, opened_at, reason: reason.into() };
-        if let Err(error) = services.adapters.store.open_gap(gap).await {
-            warn!(target: "webhook", connection:% = cell.id(), error:% = error; "the gap could not be recorded");
-        }
+        services.adapters.store.open_gap(gap).await?;
+        let cell = std::slice::from_ref(cell);
+        note(services, cell, Kind::GapOpened, "events may have been lost since then", &detail);
     }
     services.backfill.look();
-    let detail = json!({ "from": from, "reason": reason });
-    note(services, cells, Kind::GapOpened, "events may have been lost since then", &detail);
+    Ok(())
 }
 
 /// What was booked before they were connected is wanted, too, of those whose subscription is seen for the first time.
-async fn connected(services: &Services, cells: &[Arc<Cell>]) {
+async fn connected(services: &Services, cells: &[Arc<Cell>]) -> Result<(), StoreError> {
     let back = services.settings.backfill.map(|settings| settings.on_connect).unwrap_or_default();
-    let Some(back) = TimeDelta::from_std(back).ok().filter(|back| !back.is_zero()) else { return };
+    let Some(back) = TimeDelta::from_std(back).ok().filter(|back| !back.is_zero()) else { return Ok(()) };
     for cell in cells.iter().filter(|cell| cell.facts().webhook.verified_at.is_none()) {
         let from = cell.read(|c| c.granted_at) - back;
-        gap(services, std::slice::from_ref(cell), from, CONNECTED).await;
+        gap(services, std::slice::from_ref(cell), from, CONNECTED).await?;
     }
+    Ok(())
 }
 
 /// Writes the fact down, keeping since when it holds and when it was last seen right.
