@@ -163,9 +163,10 @@ impl Visit<'_> {
         }
         let asked = self.services.adapters.subscriptions.me(self.caller()).await;
         let me = asked.map_err(|error| self.stop(error))?;
-        self.asker.learn_user(self.grant, &me);
-        let learned = self.services.adapters.store.learn_user(self.asker.id(), self.grant, me).await;
+        // The store first: what the cell knows is not asked again.
+        let learned = self.services.adapters.store.learn_user(self.asker.id(), self.grant, me.clone()).await;
         learned.map_err(|error| self.store(error))?;
+        self.asker.learn_user(self.grant, &me);
         known(self.asker).ok_or(Stop::Later(LATER))
     }
 
