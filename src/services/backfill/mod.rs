@@ -2,7 +2,7 @@
 //!
 //! Everything follows from the ledger of gaps: one task looks at it at the start, every half minute, and when somebody says
 //! that there is a new one. A gap is read through twice, the second time for what changed during the first, and closed with
-//! what was found. Beside that every connection has its turn at a sweep, which compares the last day with the inbox.
+//! what was found. Beside that every connection has its turn at a sweep, which compares the last day or more with the inbox.
 
 mod asker;
 mod down;

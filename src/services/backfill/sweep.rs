@@ -1,5 +1,5 @@
-//! The safety sweep: the last day's meetings are compared with the inbox. What is missing there the webhooks would have
-//! missed, with nobody the wiser.
+//! The safety sweep: the meetings since the turn before the last, of a day at least, are compared with the inbox. What is
+//! missing there the webhooks would have missed, with nobody the wiser.
 
 use std::collections::{BTreeSet, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -22,7 +22,7 @@ use crate::domain::timeline::Kind;
 use crate::registry::cell::Cell;
 use crate::services::Services;
 
-/// What changed so long ago is compared.
+/// What changed so long ago is compared, and more where turns are rare.
 const BACK: TimeDelta = TimeDelta::days(1);
 /// A delivery may still be on its way.
 const ON_ITS_WAY: TimeDelta = TimeDelta::minutes(5);
@@ -45,6 +45,13 @@ fn share(owner: &Owner) -> f64 {
     hasher.finish() as f64 / u64::MAX as f64
 }
 
+/// A turn is up to a period late, and leaves out what may be on its way: each looks back over two of them.
+fn back(services: &Services) -> TimeDelta {
+    let every =
+        services.settings.backfill.and_then(|settings| TimeDelta::from_std(settings.sweep_every).ok());
+    every.and_then(|every| every.checked_mul(2)).map_or(BACK, |twice| twice.max(BACK))
+}
+
 /// Compares an owner's connections; those with a gap are backfilled anyway.
 pub(super) async fn sweep(services: &Services, owner: &Owner, with_a_gap: HashSet<ConnectionId>) {
     let now = services.adapters.clock.now();
@@ -52,9 +59,10 @@ pub(super) async fn sweep(services: &Services, owner: &Owner, with_a_gap: HashSe
     cells.retain(|cell| {
         !waits(cell) && cell.facts().webhook.state == WebhookState::Ok && !with_a_gap.contains(cell.id())
     });
+    let back = back(services);
     let member = |cell: Arc<Cell>| {
         let granted_at = cell.read(|c| c.granted_at);
-        let window = Window { since: (now - BACK).max(granted_at), until: Some(now - ON_ITS_WAY) };
+        let window = Window { since: (now - back).max(granted_at), until: Some(now - ON_ITS_WAY) };
         Member { cell, window, gap: None }
     };
     let all: Vec<_> = cells.into_iter().map(member).collect();
@@ -97,7 +105,7 @@ async fn compare(
     now: DateTime<Utc>,
 ) -> Result<(), Stop> {
     let mut look = Look { services, asker, members, done: HashSet::new() };
-    let mut from = now - BACK;
+    let mut from = now - back(services);
     loop {
         let step = look.step(from).await?;
         for (place, missed) in step.found {
