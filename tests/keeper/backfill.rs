@@ -106,6 +106,23 @@ fn what_happened_in_a_gap_is_taken_in_once_and_closes_it() {
 }
 
 #[test]
+fn a_gap_whose_meetings_cannot_be_read_stays_open() {
+    virtual_time(7200, async |world| {
+        let world = connected(world).await;
+        let now = world.now();
+        world.calendly.book().agenda.book("anna", "lost", hours(now, 5), now);
+        world.calendly.book().agenda.hides_invitees = true;
+        open_gap(&world, 5).await;
+        world.pass(HOUR).await;
+        assert!(!is_closed(&world).await && taken(&world).await.is_empty());
+        world.calendly.book().agenda.hides_invitees = false;
+        world.pass(25 * HOUR).await; // it is asked again after a day
+        assert!(is_closed(&world).await);
+        assert_eq!(taken(&world).await, pairs(&[("invitee.created", "lost")]));
+    });
+}
+
+#[test]
 fn what_was_delivered_is_known() {
     virtual_time(7200, async |world| {
         let world = connected(world).await;

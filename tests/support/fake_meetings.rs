@@ -29,6 +29,8 @@ pub(crate) struct Agenda {
     pub(crate) looked_into: Vec<String>,
     /// Only these users may read an organization's.
     pub(crate) admins: Option<Vec<String>>,
+    /// Meetings are listed, and nobody may see their invitees.
+    pub(crate) hides_invitees: bool,
 }
 
 struct Meeting {
@@ -47,6 +49,7 @@ impl Default for Agenda {
             lists: vec![],
             looked_into: vec![],
             admins: None,
+            hides_invitees: false,
         }
     }
 }
@@ -209,6 +212,9 @@ impl Meetings for FakeCalendly {
         let agenda = &mut book.agenda;
         let name = scheduled_event.rsplit('/').next().unwrap();
         agenda.looked_into.push(name.into());
+        if agenda.hides_invitees {
+            return Err(failed(ApiErrorClass::PermissionDenied, "invitees"));
+        }
         let Some(meeting) = agenda.meetings.get(name) else {
             return Err(failed(ApiErrorClass::NotFound, "invitees"));
         };

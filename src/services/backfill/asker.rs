@@ -45,6 +45,8 @@ enum Question<'a> {
 pub(super) enum Stop {
     /// This connection's token does not do, for this reason.
     NotAllowed(Box<str>),
+    /// What was asked for is not there.
+    NotFound(Box<str>),
     /// Calendly refused a token that should live: after the refresh again.
     Rejected,
     /// There is no token to ask with: after the refresh again.
@@ -82,14 +84,15 @@ impl<'a> Asker<'a> {
         self.ask(Question::Scheduled(from), page).await
     }
 
-    /// All who are or were invited to a meeting. None where it is gone or not to be seen: `Ok(None)`.
+    /// All who are or were invited to a meeting. `None` where it is gone. One that this token may
+    /// not see is for the next.
     pub(super) async fn invitees(&self, scheduled_event: &str) -> Result<Option<Vec<Value>>, Stop> {
         let mut lists = 0;
         loop {
             match self.all_invitees(scheduled_event).await {
                 // Its page token went stale while this waited for its turn.
                 Err(Stop::Invalid(_)) if lists < MOST_LISTS => lists += 1,
-                Err(Stop::NotAllowed(_)) => return Ok(None),
+                Err(Stop::NotFound(_)) => return Ok(None),
                 other => return other,
             }
         }
@@ -150,7 +153,8 @@ impl<'a> Asker<'a> {
                 ApiErrorClass::InsufficientScope(scopes) => {
                     return Err(Stop::NotAllowed(format!("missing_scopes={}", scopes.join(" ")).into()));
                 }
-                ApiErrorClass::PermissionDenied | ApiErrorClass::NotFound => {
+                ApiErrorClass::NotFound => return Err(Stop::NotFound(error.detail.into())),
+                ApiErrorClass::PermissionDenied => {
                     return Err(Stop::NotAllowed(format!("permission_denied: {}", error.detail).into()));
                 }
                 ApiErrorClass::InvalidRequest => return Err(Stop::Invalid(error)),
@@ -232,7 +236,8 @@ impl Askers {
     /// What follows from an early end; nothing where the next one is to try.
     pub(super) fn stopped(&mut self, cell: &Arc<Cell>, grant: GrantId, stop: Stop) -> Option<End> {
         match stop {
-            Stop::NotAllowed(reason) => {
+            // Of a list: its owner is not there for this token.
+            Stop::NotAllowed(reason) | Stop::NotFound(reason) => {
                 self.barred.push(Barred { cell: cell.clone(), grant, reason });
                 None
             }

@@ -88,7 +88,7 @@ impl Look<'_> {
                 continue;
             }
             let Some(invitees) = self.asker.invitees(uri).await? else {
-                debug!(target: "backfill", connection:% = self.asker.cell.id(), uri; "a meeting's invitees are not to be seen");
+                debug!(target: "backfill", connection:% = self.asker.cell.id(), uri; "a meeting is gone, nobody can say who was invited");
                 continue;
             };
             for recipient in recipients {
