@@ -178,7 +178,8 @@ fn a_database_that_takes_all_but_what_matters_is_one_fault() {
 /// What nobody knows any more is said at once, and is no reason to keep the others waiting.
 #[test]
 fn the_database_gone_back_in_time() {
-    virtual_time(LIFETIME, async |mut world| {
+    virtual_time(LIFETIME, async |world| {
+        let mut world = world.wanting(|wanted| wanted.backfill = Some(super::backfill::settings()));
         world.connect_many(100, |n| 1260 + 10 * n).await;
         world.start();
         world.pass(1).await;
@@ -198,6 +199,10 @@ fn the_database_gone_back_in_time() {
         assert_eq!(world.fault(), None);
         assert_eq!(world.calendly.book().reused, 0, "nothing spent is sent");
         let lost = world.marked().len();
+        let mut gaps = world.store.gaps();
+        gaps.retain(|gap| gap.reason == "database_went_back");
+        assert_eq!(gaps.len(), 100, "what was acknowledged last is looked for");
+        assert!(gaps.iter().all(|gap| gap.opened_at - gap.from == chrono::TimeDelta::minutes(15)));
         println!("went back: recognised after {recognised} s, {lost} of 100 need their user");
         assert!(heard::lines(&["system fault is over", "fault=database_went_back"]).len() == 1);
     });

@@ -17,7 +17,7 @@ use crate::registry::cell::{Adopted, Cell};
 use crate::runtime::sleep;
 use crate::services::system_fault::Kind as Fault;
 use crate::services::verification::switched_off;
-use crate::services::{foreign, rotation};
+use crate::services::{backfill, foreign, rotation};
 
 /// What was found while reading again.
 #[derive(Default)]
@@ -111,7 +111,9 @@ impl Supervisor {
                 let hint = format!(
                     "it lacks {lacks} generations that the journal does not know: connections are tried one at a time"
                 );
-                services.system.begin(Fault::DatabaseWentBack, services.adapters.clock.now(), &hint);
+                if services.system.begin(Fault::DatabaseWentBack, services.adapters.clock.now(), &hint) {
+                    backfill::went_back(&services);
+                }
                 services.journal.doubt(registry.cells().iter().map(|cell| cell.id().clone()));
                 services.limiter.be_careful();
             }
@@ -158,7 +160,9 @@ impl Supervisor {
                 found.behind.len()
             );
             let services = &self.shared.services;
-            services.system.begin(Fault::DatabaseWentBack, services.adapters.clock.now(), &hint);
+            if services.system.begin(Fault::DatabaseWentBack, services.adapters.clock.now(), &hint) {
+                backfill::went_back(services);
+            }
         }
         self.behind = found.behind;
         let gone = registry.cells().into_iter().filter(|cell| !found.ids.contains(cell.id()));

@@ -18,6 +18,8 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 
+pub use down::went_back;
+
 use super::Services;
 use super::restarted::restarted;
 
