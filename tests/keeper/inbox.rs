@@ -1,8 +1,9 @@
 //! Taking deliveries under virtual time: whatever they hold, whosever they are, whether or not the database is there.
 
 use calendly_keeper::domain::event::{Arrival, State};
+use calendly_keeper::domain::grant::NewGrant;
 use calendly_keeper::ports::{Inbox as _, Selection};
-use calendly_keeper::services::inbox::Taken;
+use calendly_keeper::services::inbox::{Taken, too_large};
 use serde_json::{Value, json};
 
 use crate::support::fake_calendly::user_uri;
@@ -43,6 +44,28 @@ async fn events(world: &World) -> Vec<(Option<String>, String, State)> {
         (summary.connection.map(Into::into), summary.event.into(), summary.state)
     };
     all.into_iter().map(told).collect()
+}
+
+#[test]
+fn one_too_large_is_looked_for_by_all_who_may_have_had_it() {
+    with_events(7200, async |mut world| {
+        world.connect("anna").await;
+        world.connect("ben").await;
+        let organization = Some("https://api.calendly.com/organizations/OTHER".into());
+        world.put(NewGrant { organization, ..world.offer("carla", "carla", -7200) }).await;
+        world.start();
+        world.pass(10).await;
+        let concerned = async |path: Option<&str>| {
+            too_large(&world.services, path, 9_000_000).await;
+            let mut gaps = world.store.gaps();
+            gaps.retain(|gap| gap.reason == "oversized");
+            gaps.into_iter().map(|gap| String::from(gap.connection)).collect::<Vec<_>>()
+        };
+        assert_eq!(concerned(Some("nobody")).await, [""; 0]);
+        assert_eq!(concerned(Some("ben")).await, ["ben"]);
+        assert_eq!(concerned(Some("ORG")).await, ["ben", "anna"]);
+        assert_eq!(concerned(None).await, ["ben", "anna", "carla"], "told twice it is one");
+    });
 }
 
 #[test]
