@@ -163,6 +163,7 @@ suite! {
     inbox::attempts_are_told_and_counted,
     inbox::what_waits_can_be_hurried_and_is_counted,
     inbox::living_connections_are_found_by_id_and_by_user,
+    inbox::an_organizations_first_living_connection_is_found,
     inbox_later::events_are_fetched_from_a_place_on_also_of_one_connection,
     inbox_later::an_acknowledged_place_never_goes_back,
     inbox_later::a_list_is_newest_first_of_what_was_selected_page_by_page,

@@ -1,6 +1,6 @@
 //! Where events are kept until the application has them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -47,6 +47,11 @@ pub trait Inbox: Send + Sync {
         ids: Vec<ConnectionId>,
         users: Vec<Box<str>>,
     ) -> Result<Vec<Addressee>, StoreError>;
+    /// The first living connection, by id, of each of these organizations that has one.
+    async fn first_of(
+        &self,
+        organizations: Vec<Box<str>>,
+    ) -> Result<HashMap<Box<str>, ConnectionId>, StoreError>;
     /// Keeps events in the order given, all or none; durable when it returns. False for each that was there already.
     async fn take_in(&self, events: Vec<NewEvent>) -> Result<Vec<bool>, StoreError>;
     /// Which of these are there, or were and have been erased.

@@ -1,6 +1,6 @@
 //! The inbox over a database.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -56,6 +56,23 @@ impl Inbox for SqlStore {
                 found.extend(inbox!(database, read, intake::by_users(users.to_vec()))?);
             }
             Ok(found.into_iter().filter_map(addressee).collect())
+        })
+        .await
+    }
+
+    async fn first_of(
+        &self,
+        organizations: Vec<Box<str>>,
+    ) -> Result<HashMap<Box<str>, ConnectionId>, StoreError> {
+        self.run(move |database, _| async move {
+            let mut first = HashMap::new();
+            let organizations: Vec<String> = organizations.into_iter().map(Into::into).collect();
+            for some in organizations.chunks(AT_ONCE) {
+                let found = inbox!(database, read, intake::first_of(some.to_vec()))?;
+                let ids = found.into_iter().filter_map(|(of, id)| Some((of?.into(), id?.parse().ok()?)));
+                first.extend(ids);
+            }
+            Ok(first)
         })
         .await
     }

@@ -253,6 +253,35 @@ pub(crate) async fn what_waits_can_be_hurried_and_is_counted(f: Fixture) {
     assert_eq!(due(&*f.store, 20, &[]).await, [&events[0], &events[1]].map(|e| e.id.clone()));
 }
 
+pub(crate) async fn an_organizations_first_living_connection_is_found(f: Fixture) {
+    let of = |name: &str, organization: Option<&str>| calendly_keeper::domain::grant::NewGrant {
+        organization: organization.map(Into::into),
+        ..grant(name, &format!("r-{name}"))
+    };
+    let grants = vec![
+        of("anna", Some("O1")),
+        of("ben", Some("O1")),
+        of("carla", Some("O1")),
+        of("dora", None),
+        of("emil", Some("o1")),
+        of("fred", Some("O3")),
+    ];
+    f.store.put(grants, false).await.unwrap();
+    let first = async |organizations: &[&str]| {
+        let organizations = organizations.iter().map(|of| (*of).into()).collect();
+        let mut first: Vec<_> = f.store.first_of(organizations).await.unwrap().into_iter().collect();
+        first.sort();
+        first.into_iter().map(|(of, id)| (of.to_string(), id.to_string())).collect::<Vec<_>>()
+    };
+    let of = |of: &str, id: &str| (of.to_owned(), id.to_owned());
+    assert_eq!(first(&["O1", "O2", "O3"]).await, [of("O1", "anna"), of("O3", "fred")]);
+    for gone in ["anna", "fred"] {
+        f.store.delete(&id(gone), at(5)).await.unwrap().unwrap();
+    }
+    assert_eq!(first(&["O1", "O2", "O3"]).await, [of("O1", "ben")]);
+    assert_eq!(first(&[]).await, []);
+}
+
 pub(crate) async fn living_connections_are_found_by_id_and_by_user(f: Fixture) {
     let of = |name: &str, user: Option<&str>| calendly_keeper::domain::grant::NewGrant {
         user: user.map(Into::into),

@@ -11,4 +11,4 @@ pub use self::identity::{About, recognise};
 pub use self::kept::{
     Attempt, Attempted, EventId, InvalidEventId, Kept, Line, NewEvent, Settled, State, Summary,
 };
-pub use self::whose::{Addressee, at_path, whose};
+pub use self::whose::{Addressee, at_path, organization_of, whose};

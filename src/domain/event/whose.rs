@@ -55,6 +55,15 @@ pub fn whose(
     of(&|user| Some(user) == by)
 }
 
+/// The organization that the path names, as Calendly writes it: it is written like the users of the delivery.
+#[must_use]
+pub fn organization_of(path: Option<&str>, about: &About) -> Option<Box<str>> {
+    let path = path.filter(|path| !path.is_empty())?;
+    let user = about.created_by.as_ref().or_else(|| about.members.first())?;
+    let (place, _) = user.rsplit_once("/users/")?;
+    Some(format!("{place}/organizations/{path}").into())
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::recognise;
@@ -95,6 +104,17 @@ mod tests {
         assert_eq!(ask(Some("ORG"), "U9", &["U2", "U7"], Scope::Organization), ["c"]);
         assert_eq!(ask(Some("ORG"), "U2", &["U1", "U2"], Scope::Organization), ["a", "b", "c"]);
         assert_eq!(ask(Some("ORG"), "U2", &["U7"], Scope::Organization), ["c"]);
+    }
+
+    #[test]
+    fn the_organization_is_the_paths_where_calendlys_users_live() {
+        let of = |path, by| {
+            let body = serde_json::json!({ "event": "invitee.created", "created_by": by, "payload": {} });
+            organization_of(path, &recognise(body.to_string().as_bytes()).unwrap()).map(String::from)
+        };
+        let by = "https://api.calendly.com/users/U";
+        assert_eq!(of(Some("ORG"), by).unwrap(), "https://api.calendly.com/organizations/ORG");
+        assert_eq!((of(None, by), of(Some(""), by), of(Some("ORG"), "U")), (None, None, None));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use log::{debug, error, info, warn};
+use log::{error, info, warn};
 use tokio::sync::{Mutex, OwnedMutexGuard, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -165,7 +165,11 @@ pub(super) async fn write(
     let dropped = taken.iter().filter(|taken| **taken == Taken::Dropped).count();
     if dropped > 0 {
         services.counters().events_dropped.add(dropped as u64);
-        debug!(target: "inbox", deliveries = dropped; "deliveries are nobody's any more, dropped");
+        let all = services.counters().events_dropped.get();
+        // Said each time their number has doubled: they may come again and again.
+        if all.checked_ilog2() > (all - dropped as u64).checked_ilog2() {
+            warn!(target: "inbox", deliveries = dropped, so_far = all; "deliveries are nobody's any more, dropped");
+        }
     }
     Ok(taken)
 }

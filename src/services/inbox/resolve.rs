@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::InboxSettings;
-use crate::domain::event::{About, Addressee, Arrival, NewEvent, at_path, whose};
+use crate::domain::event::{About, Addressee, Arrival, NewEvent, at_path, organization_of, whose};
 use crate::domain::ids::ConnectionId;
 use crate::domain::subscription::Scope;
 use crate::ports::{Store, StoreError};
@@ -25,8 +25,14 @@ pub(super) async fn resolve(
     if !users.is_empty() {
         known.extend(store.addressees(vec![], users.into_iter().collect()).await?);
     }
-    let of = |(arrival, about): &(&Arrival, Option<&About>)| {
-        let connections = whose(arrival.path.as_deref(), *about, &known, settings.scope);
+    let whose = |(arrival, about): &(&Arrival, Option<&About>)| {
+        whose(arrival.path.as_deref(), *about, &known, settings.scope)
+    };
+    let mut connections: Vec<_> = deliveries.iter().map(whose).collect();
+    if settings.scope == Scope::Organization {
+        to_the_first(store, deliveries, &mut connections).await?;
+    }
+    let of = |((arrival, about), connections): (&(&Arrival, Option<&About>), Vec<ConnectionId>)| {
         match about {
             Some(_) => {
                 connections.into_iter().map(|id| NewEvent::of(arrival, *about, Some(id), relays)).collect()
@@ -40,7 +46,33 @@ pub(super) async fn resolve(
             )],
         }
     };
-    Ok(deliveries.iter().map(of).collect())
+    Ok(deliveries.iter().zip(connections).map(of).collect())
+}
+
+/// What is nobody's in particular is for the first of the organization: its hosts are not connected, and who subscribed is
+/// gone.
+async fn to_the_first(
+    store: &dyn Store,
+    deliveries: &[(&Arrival, Option<&About>)],
+    connections: &mut [Vec<ConnectionId>],
+) -> Result<(), StoreError> {
+    let nobodys: Vec<_> = deliveries
+        .iter()
+        .zip(connections)
+        .filter(|(_, connections)| connections.is_empty())
+        .filter_map(|((arrival, about), its)| {
+            Some((organization_of(arrival.path.as_deref(), (*about)?)?, its))
+        })
+        .collect();
+    if nobodys.is_empty() {
+        return Ok(());
+    }
+    let organizations: BTreeSet<_> = nobodys.iter().map(|(organization, _)| organization.clone()).collect();
+    let first = store.first_of(organizations.into_iter().collect()).await?;
+    for (organization, its) in nobodys {
+        its.extend(first.get(&organization).cloned());
+    }
+    Ok(())
 }
 
 /// The users of those deliveries that the path alone gives to nobody.

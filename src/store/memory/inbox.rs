@@ -154,6 +154,19 @@ impl Inbox for MemoryStore {
         Ok(named.map(|one| addressee(one.user.as_deref(), &one.id)).collect())
     }
 
+    async fn first_of(
+        &self,
+        organizations: Vec<Box<str>>,
+    ) -> Result<HashMap<Box<str>, ConnectionId>, StoreError> {
+        let inner = self.available().await?;
+        let living = || inner.state.rows.values().filter(|row| !row.deleted).map(|row| &row.connection);
+        let first = |of: &str| {
+            let its = living().filter(|one| one.organization.as_deref() == Some(of));
+            its.map(|one| one.id.clone()).min()
+        };
+        Ok(organizations.into_iter().filter_map(|of| Some((of.clone(), first(&of)?))).collect())
+    }
+
     async fn take_in(&self, events: Vec<NewEvent>) -> Result<Vec<bool>, StoreError> {
         let mut inner = self.writable().await?;
         Ok(events.into_iter().map(|event| inner.state.events.take_in(event)).collect())

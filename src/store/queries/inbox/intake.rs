@@ -22,6 +22,20 @@ pub(crate) async fn by_users(
     living.select((c::id, c::calendly_user)).load(db).await
 }
 
+/// Organizations with the first of their living connections.
+pub(crate) async fn first_of(
+    db: &mut Conn,
+    organizations: Vec<String>,
+) -> QueryResult<Vec<(Option<String>, Option<String>)>> {
+    let of = c::calendly_organization.eq_any(organizations);
+    let living = c::connections.filter(of.and(c::deleted_at.is_null()));
+    living
+        .group_by(c::calendly_organization)
+        .select((c::calendly_organization, diesel::dsl::min(c::id)))
+        .load(db)
+        .await
+}
+
 /// Whether each is new; their places follow each other.
 pub(crate) async fn take_in(db: &mut Conn, rows: Vec<NewEventRow>) -> QueryResult<Vec<bool>> {
     write_events(db, rows).await
