@@ -21,6 +21,8 @@ use crate::support::postgres::Stop;
 use crate::support::wait::until;
 
 const CONNECTIONS: usize = 12;
+/// From here on a run has the time for every trouble.
+const LONG: Duration = Duration::from_secs(60);
 const READY: Duration = Duration::from_secs(60);
 
 pub(crate) struct Stage {
@@ -119,6 +121,8 @@ impl Stage {
 
     /// One trouble after another, drawn from the seed.
     pub(crate) fn trouble(&mut self, length: Duration, seed: u64) {
+        // On PostgreSQL whoever follows a killed keeper exchanges nothing for 90 s: a short run has no time for that.
+        let kills = length >= LONG || !matches!(self.database, Database::Postgres { .. });
         let mut chance = StdRng::seed_from_u64(seed);
         let end = Instant::now() + length;
         for endpoint in [
@@ -140,8 +144,13 @@ impl Stage {
                     self.end_subscriptions(&mut chance, Simulator::disable_subscription);
                 }
                 3 | 4 => {
-                    self.keeper.take().unwrap().kill(|| {});
-                    self.kills += 1;
+                    let keeper = self.keeper.take().unwrap();
+                    if kills {
+                        keeper.kill(|| {});
+                        self.kills += 1;
+                    } else {
+                        assert!(keeper.stop(READY).success(), "a stop that did not end in order");
+                    }
                     sleep(Duration::from_millis(chance.random_range(0..1500)));
                     self.start();
                 }
