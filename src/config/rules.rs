@@ -84,13 +84,16 @@ fn base_url(text: &str, example: &str) -> Result<Url, Refusal> {
 
 /// Whether what is sent there is encrypted, or stays on this machine.
 fn is_safe(url: &Url) -> bool {
-    let loopback = match url.host() {
+    url.scheme() == "https" || url.scheme() == "http" && is_loopback(url)
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
         Some(url::Host::Domain(name)) => name == "localhost",
         Some(url::Host::Ipv4(address)) => address.is_loopback(),
         Some(url::Host::Ipv6(address)) => address.is_loopback(),
         None => false,
-    };
-    url.scheme() == "https" || url.scheme() == "http" && loopback
+    }
 }
 
 pub(super) fn database(r: &mut Reader, data_dir: &Path) -> Result<Database, Noted> {

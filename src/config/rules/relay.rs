@@ -1,11 +1,11 @@
 //! `[relay]` and `[inbox]`.
 
-use url::{Host, Url};
+use url::Url;
 
 use super::super::reader::{Noted, Reader};
 use super::super::sections::{Inbox, Relay, Server};
 use super::notify::{Keys, receiver};
-use super::{HOUR, INSTANT, MINUTE, SECOND, YEAR};
+use super::{HOUR, INSTANT, MINUTE, SECOND, YEAR, is_loopback};
 
 const KEYS: Keys = Keys { url: "relay.url", secret: "relay.secret", secret_file: "relay.secret_file" };
 
@@ -26,17 +26,11 @@ pub(in super::super) fn relay(r: &mut Reader, server: Option<&Server>) -> Result
 
 /// Under the public URL only what the keeper itself answers: an application may be behind the same one.
 fn is_keepers_own(url: &Url, server: &Server) -> bool {
-    let loopback = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
     let port = url.port_or_known_default();
     let listens = [server.listen, server.public_listen];
     let here = listens.into_iter().flatten().any(|address| {
         Some(address.port()) == port
-            && (loopback || url.host_str() == Some(address.ip().to_string().as_str()))
+            && (is_loopback(url) || url.host_str() == Some(address.ip().to_string().as_str()))
     });
     here || server.public_url.as_ref().is_some_and(|public| {
         let below = url.path().strip_prefix(public.path().trim_end_matches('/')).unwrap_or_default();

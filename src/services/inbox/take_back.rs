@@ -69,7 +69,8 @@ async fn portion(
                 arrivals.push((recognise(&arrival.body), arrival));
                 whole.push(record);
             }
-            None => aside(spill, record, "it is no delivery").await,
+            None if aside(spill, record, "it is no delivery").await => {}
+            None => return false,
         }
     }
     let deliveries: Vec<(&Arrival, Option<&About>)> =
@@ -78,31 +79,30 @@ async fn portion(
         return true;
     }
     // One that the database does not take must not keep all others out.
-    for (one, record) in deliveries.chunks(1).zip(whole) {
-        let Err(first) = write(services, settings, one).await else { continue };
-        // Not while the database goes away in this moment: then it is nobody's fault but its own.
+    'deliveries: for (one, record) in deliveries.chunks(1).zip(whole) {
+        let mut why = String::new();
         for _ in 0..AGAIN {
+            match write(services, settings, one).await {
+                Ok(_) => continue 'deliveries,
+                Err(error) => why = error.to_string(),
+            }
+            // Not while the database goes away in this moment: then it is nobody's fault but its own.
             if services.adapters.store.try_write().await.is_err() {
                 return false;
-            }
-            if write(services, settings, one).await.is_ok() {
-                break;
             }
             sleep(TRY_EVERY).await;
         }
-        if write(services, settings, one).await.is_err() {
-            if services.adapters.store.try_write().await.is_err() {
-                return false;
-            }
-            aside(spill, record, &first.to_string()).await;
+        if !aside(spill, record, &why).await {
+            return false;
         }
     }
     true
 }
 
-async fn aside(spill: &dyn Spill, record: &[u8], why: &str) {
-    let kept = spill.set_aside(record.to_vec()).await;
-    let kept = kept.err().map(|error| error.to_string()).unwrap_or_default();
-    error!(target: "inbox", error = why, aside = kept.as_str(), hint = "the file with the extension .aside in data_dir/spill has it";
+/// False where it could not be kept apart: then it stays in the spill, with all that came after it.
+async fn aside(spill: &dyn Spill, record: &[u8], why: &str) -> bool {
+    let failed = spill.set_aside(record.to_vec()).await.err().map(|error| error.to_string());
+    error!(target: "inbox", error = why, aside = failed.as_deref().unwrap_or_default(), hint = "the file with the extension .aside in data_dir/spill has it";
         "a delivery that was acknowledged is not taken by the database, it is kept apart");
+    failed.is_none()
 }
